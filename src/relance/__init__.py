@@ -1,0 +1,1 @@
+"""Relance: chase unpaid invoices and missing receipts, and explain every decision."""

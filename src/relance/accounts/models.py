@@ -1,0 +1,152 @@
+"""Who may see what: users, firms (cabinets), organisations (dossiers), memberships and roles."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class UserManager(BaseUserManager["User"]):
+    """Creates users whose name to log in with is their e-mail address."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """A user with a hashed password; the address is kept in lower case."""
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """An operator of the installation; rights over data still come from memberships."""
+        return self.create_user(email, password, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """Addresses are compared in lower case, as `create_user` stores them."""
+        return self.get(email=(username or "").strip().lower())
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    email = models.EmailField(_("adresse e-mail"), unique=True)
+    full_name = models.CharField(_("nom"), max_length=120, blank=True)
+    is_active = models.BooleanField(default=True)
+    joined_at = models.DateTimeField(auto_now_add=True)
+    language = models.CharField(max_length=2, default="fr")
+    receives_copy = models.BooleanField(
+        _("Recevoir une copie"), default=False, help_text="Default of the box in windows (D-16)."
+    )
+
+    objects: ClassVar[UserManager] = UserManager()
+    USERNAME_FIELD = "email"
+
+    def __str__(self) -> str:
+        return self.full_name or self.email
+
+    @property
+    def initials(self) -> str:
+        """At most two capitals for the round badge."""
+        words = (self.full_name or self.email).split()
+        return "".join(word[0] for word in words[:2]).upper()
+
+
+class Firm(models.Model):
+    """A cabinet: it sees all its dossiers (D-24)."""
+
+    name = models.CharField(max_length=120)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class FirmMembership(models.Model):
+    firm = models.ForeignKey(Firm, models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, models.CASCADE, related_name="firm_memberships")
+    is_admin = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["firm", "user"], name="one_membership_per_firm_user")
+        ]
+
+
+class Zone(models.TextChoices):
+    """Public-holiday zones of engine.calendar; NONE makes every day a working day."""
+
+    METROPOLE = "metropole", _("Métropole")
+    ALSACE_MOSELLE = "alsace-moselle", _("Alsace-Moselle")
+    GUADELOUPE = "guadeloupe", _("Guadeloupe")
+    MARTINIQUE = "martinique", _("Martinique")
+    GUYANE = "guyane", _("Guyane")
+    REUNION = "reunion", _("La Réunion")
+    MAYOTTE = "mayotte", _("Mayotte")
+    NONE = "none", _("Aucun jour férié")
+
+
+class Organisation(models.Model):
+    """A dossier: the company whose customers are chased; every row of data hangs on one."""
+
+    firm = models.ForeignKey(
+        Firm, models.SET_NULL, null=True, blank=True, related_name="organisations"
+    )
+    name = models.CharField(max_length=120)
+    slug = models.SlugField(unique=True, max_length=60)
+    siren = models.CharField(max_length=9, blank=True)
+    address = models.TextField(blank=True)
+    email_from = models.EmailField(blank=True, help_text="Default sender of relances (S4-05).")
+    reply_to = models.EmailField(blank=True, help_text="Where replies go when nobody sends (S2-21).")
+    signature = models.CharField(max_length=120, blank=True)
+    iban = models.CharField(max_length=34, blank=True)
+    zone = models.CharField(max_length=20, choices=Zone.choices, default=Zone.METROPOLE)
+    timezone = models.CharField(max_length=40, default="Europe/Paris")
+    send_at = models.TimeField(default="08:30", help_text="Local hour of the daily run (D-14).")
+    sending_on = models.BooleanField(default=True, help_text="The switch over automatic sending.")
+    tolerance_cents = models.PositiveIntegerField(default=0)
+    by_hand_modes = models.JSONField(default=list, help_text="Payment modes never chased alone.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DunningRole(models.IntegerChoices):
+    """What a member may do with unpaid invoices, each level including those before it."""
+
+    NONE = 0, _("Aucun accès")
+    READ = 10, _("Lecture seule")
+    ACCOUNT_MANAGER = 20, _("Chargé de compte")
+    FINANCE = 30, _("Finance")
+    ADMIN = 40, _("Administrateur")
+
+
+class BankRole(models.IntegerChoices):
+    """R0 nothing, R1 see, R2 see and associate, R3 also manage accounts and rules (D-22)."""
+
+    R0 = 0, _("R0 : aucun accès")
+    R1 = 1, _("R1 : voir")
+    R2 = 2, _("R2 : voir et associer")
+    R3 = 3, _("R3 : gérer comptes et règles")
+
+
+class CollectRole(models.IntegerChoices):
+    """Ordered levels of document collection (D-22)."""
+
+    NONE = 0, _("Aucun accès")
+    OWN = 1, _("Restreint : ses documents")
+    ALL = 2, _("Restreint : voir et valider tous les documents")
+    FULL = 3, _("Complet")
+
+
+class Membership(models.Model):
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    dunning_role = models.IntegerField(choices=DunningRole.choices, default=DunningRole.NONE)
+    bank_role = models.IntegerField(choices=BankRole.choices, default=BankRole.R0)
+    collect_role = models.IntegerField(choices=CollectRole.choices, default=CollectRole.NONE)
+    wants_receipt_mails = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "user"], name="one_membership_per_organisation_user"
+            )
+        ]

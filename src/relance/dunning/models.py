@@ -1,0 +1,243 @@
+"""Plans, what was done of them, what is to be done by hand, and the runs."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from relance.accounts.models import Organisation, User
+from relance.ledger.models import Customer, Invoice
+
+
+class Channel(models.TextChoices):
+    EMAIL = "email", _("E-mail")
+    LETTER = "letter", _("Courrier")
+    REGISTERED_LETTER = "registered_letter", _("Recommandé")
+    SMS = "sms", _("SMS")
+    CALL = "call", _("Appel")
+    TASK = "task", _("Tâche")
+
+
+class Template(models.Model):
+    """The words of a level for one method of sending (S1-04, D-09)."""
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    name = models.CharField(_("nom"), max_length=80)
+    channel = models.CharField(max_length=20, choices=Channel.choices, default=Channel.EMAIL)
+    language = models.CharField(max_length=2, default="fr")
+    subject = models.CharField(_("objet"), max_length=200, blank=True)
+    body = models.TextField(_("texte"))
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "channel", "name"], name="one_template_per_name"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Plan(models.Model):
+    class Scope(models.TextChoices):
+        CUSTOMER = "customer", _("Par client")
+        INVOICE = "invoice", _("Par facture")
+
+    class Progression(models.TextChoices):
+        SEQUENCE = "sequence", _("Niveaux à la suite")
+        AGE = "age", _("Niveau selon le retard")
+
+    class Grouping(models.TextChoices):
+        NONE = "none", _("Un message par facture")
+        CUSTOMER = "customer", _("Un message par client")
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    name = models.CharField(_("nom"), max_length=80)
+    scope = models.CharField(max_length=10, choices=Scope.choices, default=Scope.CUSTOMER)
+    progression = models.CharField(
+        max_length=10, choices=Progression.choices, default=Progression.SEQUENCE
+    )
+    grouping = models.CharField(max_length=10, choices=Grouping.choices, default=Grouping.NONE)
+    min_contact_days = models.PositiveSmallIntegerField(
+        default=5, help_text="DMC, calendar days (S3-23)."
+    )
+    minimum_cents = models.PositiveBigIntegerField(default=0)
+    paused = models.BooleanField(_("en pause"), default=False)
+    is_default = models.BooleanField(default=False, help_text="Given to new customers.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organisation", "name"], name="one_plan_per_name"),
+            models.UniqueConstraint(
+                fields=["organisation"],
+                condition=Q(is_default=True),
+                name="one_default_plan",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Step(models.Model):
+    class Anchor(models.TextChoices):
+        DUE = "due", _("échéance")
+        ISSUE = "issue", _("date de facture")
+        DUE_MONTH_END = "due_month_end", _("fin du mois d’échéance")
+        PREVIOUS = "previous", _("relance précédente")
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    plan = models.ForeignKey(Plan, models.CASCADE, related_name="steps")
+    level = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=60)
+    anchor = models.CharField(max_length=14, choices=Anchor.choices, default=Anchor.DUE)
+    days = models.SmallIntegerField()
+    channel = models.CharField(max_length=20, choices=Channel.choices, default=Channel.EMAIL)
+    automatic = models.BooleanField(default=False)
+    repeat_every = models.PositiveSmallIntegerField(null=True, blank=True)
+    template = models.ForeignKey(
+        Template, models.SET_NULL, null=True, blank=True, related_name="steps"
+    )
+    send_without_pdf = models.BooleanField(default=True, help_text="D-15.")
+
+    class Meta:
+        ordering = ["plan", "level"]
+        constraints = [
+            models.UniqueConstraint(fields=["plan", "level"], name="one_step_per_level")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.level})"
+
+
+class Assignment(models.Model):
+    """Which plan a customer follows (S2-10); no row means none."""
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    customer = models.OneToOneField(Customer, models.CASCADE, related_name="assignment")
+    plan = models.ForeignKey(Plan, models.CASCADE, related_name="assignments")
+    given_by = models.CharField(max_length=10, default="hand", help_text="hand, rule, import.")
+
+
+class Entry(models.Model):
+    """Something done: the engine folds levels and contacts from these, never from a counter."""
+
+    class Kind(models.TextChoices):
+        SENT = "sent", _("Relance faite")
+        MARKED = "marked", _("Marquée comme déjà relancée")
+        SKIPPED = "skipped", _("Ignorée")
+        LEVEL_SET = "level_set", _("Niveau choisi à la main")
+        AD_HOC = "ad_hoc", _("Relance ponctuelle")
+        CAMPAIGN = "campaign", _("Campagne")
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="entries")
+    on = models.DateField()
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    plan = models.ForeignKey(Plan, models.SET_NULL, null=True, related_name="+")
+    reference = models.ForeignKey(Invoice, models.CASCADE, null=True, related_name="entries")
+    level = models.PositiveSmallIntegerField(null=True)
+    channel = models.CharField(max_length=20, choices=Channel.choices, blank=True)
+    by_run = models.BooleanField(default=False, help_text="Left by the day's run, not by a person.")
+    is_contact = models.BooleanField(default=True, help_text="A task, a skip or a level is none.")
+    message_id = models.BigIntegerField(null=True)
+    void = models.BooleanField(default=False, help_text="Bounced afterwards: no contact, no level.")
+
+    class Meta:
+        indexes = [models.Index(fields=["organisation", "customer", "on"], name="entry_by_customer")]
+
+
+class Action(models.Model):
+    """A step that waits for a person (S3-08): open, then done, skipped or withdrawn."""
+
+    class Status(models.TextChoices):
+        OPEN = "open", _("À faire")
+        DONE = "done", _("Faite")
+        SKIPPED = "skipped", _("Ignorée")
+        WITHDRAWN = "withdrawn", _("Retirée")
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="actions")
+    plan = models.ForeignKey(Plan, models.CASCADE, related_name="+")
+    reference = models.ForeignKey(Invoice, models.CASCADE, related_name="+")
+    currency = models.CharField(max_length=3)
+    level = models.PositiveSmallIntegerField()
+    channel = models.CharField(max_length=20, choices=Channel.choices)
+    automatic = models.BooleanField(default=False, help_text="It would have left by itself.")
+    reason = models.CharField(max_length=30, blank=True, help_text="NO_RECIPIENT or NO_TEMPLATE.")
+    due_on = models.DateField()
+    amount_cents = models.BigIntegerField()
+    invoice_count = models.PositiveIntegerField()
+    owners = models.ManyToManyField(User, blank=True, related_name="actions")
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
+    closed_on = models.DateField(null=True)
+    closed_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    withdrawn_reason = models.CharField(max_length=30, blank=True)
+    note = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["plan", "reference", "level", "currency"],
+                condition=Q(status="open"),
+                name="one_open_action_per_step",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["organisation", "due_on"],
+                name="open_action",
+                condition=Q(status="open"),
+            )
+        ]
+
+
+class Run(models.Model):
+    """One pass over an organisation for one local date; repeating it changes nothing."""
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    on = models.DateField()
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    customers = models.PositiveIntegerField(default=0)
+    queued = models.PositiveIntegerField(default=0)
+    opened = models.PositiveIntegerField(default=0)
+    withdrawn = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        indexes = [models.Index(fields=["organisation", "-on"], name="run_by_date")]
+
+
+class Outlook(models.Model):
+    """The last decision about a customer, copied for lists; the engine stays the truth.
+
+    `state` is acted, pending, waiting or nothing; `code` its first reason; `next_*` the next step.
+    """
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    customer = models.OneToOneField(Customer, models.CASCADE, related_name="outlook")
+    on = models.DateField()
+    state = models.CharField(max_length=8)
+    code = models.CharField(max_length=30, blank=True)
+    next_on = models.DateField(null=True)
+    next_level = models.PositiveSmallIntegerField(null=True)
+    next_automatic = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["organisation", "next_on"],
+                name="outlook_next",
+                condition=Q(next_on__isnull=False),
+            )
+        ]
+
+
+class InvoiceChase(models.Model):
+    """What was last done about an invoice, copied for lists: its level and the date (S2-18)."""
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    invoice = models.OneToOneField(Invoice, models.CASCADE, related_name="chase")
+    level = models.PositiveSmallIntegerField(default=0)
+    level_name = models.CharField(max_length=60, blank=True)
+    last_on = models.DateField(null=True)

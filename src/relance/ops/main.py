@@ -1,0 +1,17 @@
+"""The `relance` command, but for `replay`, which needs no Django."""
+
+import os
+import sys
+
+
+def main(argv: list[str]) -> int:
+    """Run one command; `relance help` lists them. Returns the exit code."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "relance.conf.settings")
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(["relance", *argv])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,125 @@
+"""Messages as durable rows with their full rendered text, and every attempt to deliver them."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from relance.accounts.models import Organisation, User
+from relance.ledger.models import Customer, Invoice
+
+
+class Status(models.TextChoices):
+    DRAFT = "draft", _("Brouillon")
+    TO_APPROVE = "to_approve", _("À approuver")
+    QUEUED = "queued", _("En file")
+    SENDING = "sending", _("Départ en cours")
+    SENT = "sent", _("Parti")
+    RETRYING = "retrying", _("Nouvel essai prévu")
+    FAILED = "failed", _("Échec")
+    CANCELLED = "cancelled", _("Annulé")
+    EXPIRED = "expired", _("Périmé")
+    BOUNCED = "bounced", _("Refusé")
+    UNCERTAIN = "uncertain", _("Envoi incertain")
+
+
+VOID = [Status.FAILED, Status.CANCELLED, Status.EXPIRED, Status.BOUNCED]
+
+
+class Message(models.Model):
+    """One message to one customer; `subject` and the bodies are what really leaves."""
+
+    class Purpose(models.TextChoices):
+        STEP = "step", _("Étape du plan")
+        AD_HOC = "ad_hoc", _("Relance ponctuelle")
+        CAMPAIGN = "campaign", _("Campagne")
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="messages")
+    purpose = models.CharField(max_length=10, choices=Purpose.choices, default=Purpose.STEP)
+    channel = models.CharField(max_length=20, default="email")
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED)
+    automatic = models.BooleanField(default=False)
+    on = models.DateField(help_text="Local date of the decision.")
+    not_before = models.DateTimeField(help_text="When it may leave.")
+    plan_id = models.BigIntegerField(null=True)
+    action_id = models.BigIntegerField(null=True)
+    reference_id = models.BigIntegerField(null=True)
+    level = models.PositiveSmallIntegerField(null=True)
+    level_name = models.CharField(max_length=60, blank=True)
+    currency = models.CharField(max_length=3, default="EUR")
+    amount_cents = models.BigIntegerField(default=0)
+    sender = models.CharField(max_length=200)
+    reply_to = models.CharField(max_length=200, blank=True)
+    recipients = models.JSONField(default=list, help_text="Addresses, at least one.")
+    copies = models.JSONField(default=list, help_text="Blind copies (S2-20).")
+    subject = models.CharField(max_length=300)
+    text = models.TextField()
+    html = models.TextField(blank=True)
+    message_ref = models.CharField(max_length=200, unique=True, help_text="The Message-ID header.")
+    made_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    made_at = models.DateTimeField()
+    claimed_by = models.CharField(max_length=80, blank=True)
+    claimed_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+    reason = models.CharField(max_length=30, blank=True, help_text="Why it was cancelled.")
+    recorded = models.BooleanField(default=False, help_text="Its entries are in dunning.")
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["not_before", "id"],
+                name="message_waiting",
+                condition=Q(status__in=["queued", "retrying"]),
+            ),
+            models.Index(
+                fields=["claimed_at"], name="message_sending", condition=Q(status="sending")
+            ),
+            models.Index(fields=["organisation", "status", "-id"], name="message_by_status"),
+            models.Index(fields=["organisation", "customer", "-id"], name="message_by_customer"),
+        ]
+
+    @property
+    def is_open(self) -> bool:
+        """True while it may still leave."""
+        return self.status in (Status.QUEUED, Status.RETRYING, Status.SENDING)
+
+
+class MessageInvoice(models.Model):
+    """An invoice told of in a message. The database forbids the same step twice (rule 5).
+
+    `cycle` counts the times the carrier started again (level set by hand, repeated step);
+    `live` is true until the message fails, is cancelled or bounces.
+    """
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    message = models.ForeignKey(Message, models.CASCADE, related_name="lines")
+    invoice = models.ForeignKey(Invoice, models.CASCADE, related_name="message_lines")
+    amount_cents = models.BigIntegerField()
+    carrier = models.BooleanField(default=False, help_text="Its level rises with the message.")
+    plan_id = models.BigIntegerField(null=True)
+    cycle = models.PositiveIntegerField(default=0)
+    level = models.PositiveSmallIntegerField(null=True)
+    live = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["invoice", "plan_id", "cycle", "level"],
+                condition=Q(live=True, carrier=True, plan_id__isnull=False),
+                name="one_live_message_per_step",
+            )
+        ]
+
+
+class Attempt(models.Model):
+    """One try to hand a message over, with what the other side answered."""
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    message = models.ForeignKey(Message, models.CASCADE, related_name="tries")
+    at = models.DateTimeField()
+    worker = models.CharField(max_length=80)
+    outcome = models.CharField(max_length=10, help_text="sent, temporary, permanent, uncertain.")
+    code = models.PositiveSmallIntegerField(null=True)
+    answer = models.TextField(blank=True)
