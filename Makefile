@@ -1,0 +1,65 @@
+# Two commands on a fresh machine with git, make and Python 3.11: `make demo` and `make test`.
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+RUN := .venv/bin
+PYTEST := $(RUN)/pytest -q -p no:cacheprovider
+ON_SQLITE := env -u RELANCE_TEST_DATABASE_URL
+FAST := not browser and not chaos
+
+.PHONY: setup demo test test-fast test-postgres test-browser check fix bench chaos messages screenshots clean
+
+setup: .venv/.ready
+
+.venv/.ready: pyproject.toml uv.lock
+	@command -v $(UV) >/dev/null 2>&1 || (python3 -m venv .uv && .uv/bin/pip install -q uv)
+	@$(UV) sync -q --frozen
+	@touch $@
+
+demo: setup
+	@$(RUN)/relance demo
+
+test: setup
+	@sh scripts/browser.sh
+	$(ON_SQLITE) $(PYTEST) -n 2 -m "$(FAST)"
+	@if [ -n "$$RELANCE_TEST_DATABASE_URL" ]; then $(MAKE) --no-print-directory test-postgres; fi
+	$(ON_SQLITE) $(PYTEST) -m "browser"
+	$(ON_SQLITE) $(PYTEST) -m "chaos"
+
+test-fast: setup
+	$(ON_SQLITE) $(PYTEST) -n 2 -m "$(FAST)"
+
+# The rooms that speak to a database, once more on PostgreSQL.
+test-postgres: setup
+	$(PYTEST) -n 2 -m "$(FAST)" --ignore=tests/engine --ignore=tests/formats
+	$(PYTEST) -m "chaos"
+
+test-browser: setup
+	@sh scripts/browser.sh
+	$(ON_SQLITE) $(PYTEST) -m "browser"
+
+chaos: setup
+	$(PYTEST) -m "chaos"
+
+check: setup
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports --verbose
+	$(RUN)/python manage.py makemigrations --check --dry-run
+	$(RUN)/python scripts/check_messages.py
+
+fix: setup
+	$(RUN)/ruff check --fix .
+	$(RUN)/ruff format .
+
+bench: setup
+	@$(RUN)/relance bench
+
+messages: setup
+	$(RUN)/python scripts/check_messages.py --write
+
+screenshots: setup
+	@sh scripts/browser.sh
+	$(RUN)/python scripts/screenshots.py
+
+clean:
+	rm -rf .venv .uv .mypy_cache .ruff_cache .hypothesis var

@@ -1,0 +1,133 @@
+"""The little language of users' templates: `{{ client.nom }}` from a fixed list, and blocks.
+
+Nothing is evaluated: a name is in the list or it is refused when the template is saved, with a
+suggestion. Text is escaped when it becomes HTML, so a value can never bring markup.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from django.utils.html import escape
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+VARIABLES: dict[str, object] = {
+    "client.nom": gettext_lazy("Nom du client"),
+    "client.code": gettext_lazy("Code du client"),
+    "contact.nom": gettext_lazy("Nom du destinataire"),
+    "entreprise.nom": gettext_lazy("Nom de votre entreprise"),
+    "entreprise.iban": gettext_lazy("IBAN de votre entreprise"),
+    "signature": gettext_lazy("Signature"),
+    "date": gettext_lazy("Date du message"),
+    "niveau": gettext_lazy("Nom du niveau de relance"),
+    "montant": gettext_lazy("Somme des restes dus"),
+    "nombre_factures": gettext_lazy("Nombre de factures"),
+    "factures": gettext_lazy("Numéros des factures"),
+    "facture.numero": gettext_lazy("Numéro de la facture porteuse"),
+    "facture.date": gettext_lazy("Date de la facture porteuse"),
+    "facture.echeance": gettext_lazy("Échéance de la facture porteuse"),
+    "facture.reste_du": gettext_lazy("Reste dû de la facture porteuse"),
+    "retard": gettext_lazy("Retard le plus long, en jours"),
+    "derniere_relance": gettext_lazy("Date de la relance précédente"),
+}
+BLOCKS: dict[str, object] = {"tableau_factures": gettext_lazy("Tableau des factures")}
+OVERDUE_ONLY = {"retard"}
+
+_TAG = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
+_BROKEN = re.compile(r"\{\{|\}\}|\{%|%\}")
+
+
+class TemplateFault(NamedTuple):
+    """Why a template is refused, as a French sentence."""
+
+    code: str
+    message: str
+
+
+class Values(NamedTuple):
+    """What fills a template: plain strings for names, (text, html) for blocks."""
+
+    names: Mapping[str, str]
+    blocks: Mapping[str, tuple[str, str]]
+
+
+class Rendered(NamedTuple):
+    """A message ready to be stored: both bodies say the same."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def faults(source: str, *, blocks_allowed: bool = True) -> list[TemplateFault]:
+    """Everything that makes `source` unfit to be saved; an empty list when it may be."""
+    found = []
+    known = [*VARIABLES, *(BLOCKS if blocks_allowed else ())]
+    for name in _TAG.findall(source):
+        if name not in known:
+            found.append(_unknown(name, known))
+    if broken := _BROKEN.search(_TAG.sub("", source)):
+        found.append(
+            TemplateFault(
+                "BROKEN_TAG",
+                _("Une variable s’écrit {{ client.nom }} : « %(sign)s » est resté seul.")
+                % {"sign": broken.group()},
+            )
+        )
+    return found
+
+
+def overdue_names(source: str) -> list[str]:
+    """The variables of `source` that mean nothing before the due date (a *before* step warns)."""
+    return sorted(OVERDUE_ONLY.intersection(_TAG.findall(source)))
+
+
+def render(subject: str, body: str, values: Values) -> Rendered:
+    """Fill both; paragraphs are separated by an empty line. Unknown names stay visible as typed.
+
+    They cannot occur in a saved template: `faults` refused them.
+    """
+    text_parts, html_parts = [], []
+    for paragraph in re.split(r"\n\s*\n", body.replace("\r\n", "\n").strip()):
+        block = _TAG.fullmatch(paragraph.strip())
+        if block and block.group(1) in values.blocks:
+            as_text, as_html = values.blocks[block.group(1)]
+            text_parts.append(as_text)
+            html_parts.append(as_html)
+            continue
+        text_parts.append(_fill(paragraph, values, lambda s: s))
+        html = _fill(paragraph, values, lambda s: str(escape(s)))
+        html_parts.append("<p>" + html.replace("\n", "<br>\n") + "</p>")
+    one_line = " ".join(_fill(subject, values, lambda s: s).split())
+    return Rendered(one_line, "\n\n".join(text_parts) + "\n", "\n".join(html_parts))
+
+
+def _fill(source: str, values: Values, convert: Callable[[str], str]) -> str:
+    """Replace the names; the words between them go through `convert` too."""
+    out, position = [], 0
+    for tag in _TAG.finditer(source):
+        out.append(convert(source[position : tag.start()]))
+        name = tag.group(1)
+        if name in values.blocks:
+            out.append(convert(values.blocks[name][0]))
+        else:
+            out.append(convert(values.names.get(name, tag.group())))
+        position = tag.end()
+    out.append(convert(source[position:]))
+    return "".join(out)
+
+
+def _unknown(name: str, known: list[str]) -> TemplateFault:
+    close = get_close_matches(name, known, n=1, cutoff=0.4)
+    if close:
+        message = _("La variable « %(name)s » n’existe pas. Vouliez-vous dire « %(close)s » ?") % {
+            "name": name,
+            "close": close[0],
+        }
+    else:
+        message = _("La variable « %(name)s » n’existe pas. Choisissez-en une dans la liste.") % {
+            "name": name
+        }
+    return TemplateFault("UNKNOWN_VARIABLE", message)
