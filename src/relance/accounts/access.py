@@ -63,9 +63,7 @@ class Access:
 def organisations_of(user: User) -> QuerySet[Organisation]:
     """Every organisation that the user may open: as a member, or through his firm (D-24)."""
     return (
-        Organisation.objects.filter(
-            Q(memberships__user=user) | Q(firm__memberships__user=user)
-        )
+        Organisation.objects.filter(Q(memberships__user=user) | Q(firm__memberships__user=user))
         .distinct()
         .order_by("name")
     )

@@ -93,7 +93,9 @@ class Organisation(models.Model):
     siren = models.CharField(max_length=9, blank=True)
     address = models.TextField(blank=True)
     email_from = models.EmailField(blank=True, help_text="Default sender of relances (S4-05).")
-    reply_to = models.EmailField(blank=True, help_text="Where replies go when nobody sends (S2-21).")
+    reply_to = models.EmailField(
+        blank=True, help_text="Where replies go when nobody sends (S2-21)."
+    )
     signature = models.CharField(max_length=120, blank=True)
     iban = models.CharField(max_length=34, blank=True)
     zone = models.CharField(max_length=20, choices=Zone.choices, default=Zone.METROPOLE)

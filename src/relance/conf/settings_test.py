@@ -8,7 +8,7 @@ os.environ.setdefault("RELANCE_SECRET_KEY", "only-for-tests")
 if test_url := os.environ.get("RELANCE_TEST_DATABASE_URL"):
     os.environ["RELANCE_DATABASE_URL"] = test_url
 
-from relance.conf.settings import *  # noqa: E402, F403
+from relance.conf.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {

@@ -102,9 +102,7 @@ class Step(models.Model):
 
     class Meta:
         ordering = ["plan", "level"]
-        constraints = [
-            models.UniqueConstraint(fields=["plan", "level"], name="one_step_per_level")
-        ]
+        constraints = [models.UniqueConstraint(fields=["plan", "level"], name="one_step_per_level")]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.level})"
@@ -136,15 +134,19 @@ class Entry(models.Model):
     kind = models.CharField(max_length=10, choices=Kind.choices)
     plan = models.ForeignKey(Plan, models.SET_NULL, null=True, related_name="+")
     reference = models.ForeignKey(Invoice, models.CASCADE, null=True, related_name="entries")
-    level = models.PositiveSmallIntegerField(null=True)
+    level = models.PositiveSmallIntegerField(default=0)
+    currency = models.CharField(max_length=3, default="EUR")
     channel = models.CharField(max_length=20, choices=Channel.choices, blank=True)
+    action_id = models.BigIntegerField(null=True, help_text="Done from the to-do list.")
     by_run = models.BooleanField(default=False, help_text="Left by the day's run, not by a person.")
     is_contact = models.BooleanField(default=True, help_text="A task, a skip or a level is none.")
     message_id = models.BigIntegerField(null=True)
     void = models.BooleanField(default=False, help_text="Bounced afterwards: no contact, no level.")
 
     class Meta:
-        indexes = [models.Index(fields=["organisation", "customer", "on"], name="entry_by_customer")]
+        indexes = [
+            models.Index(fields=["organisation", "customer", "on"], name="entry_by_customer")
+        ]
 
 
 class Action(models.Model):

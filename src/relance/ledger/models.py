@@ -47,16 +47,16 @@ class Customer(models.Model):
     excluded = models.BooleanField(_("exclu des relances"), default=False)
     hold_until = models.DateField(_("en attente jusqu’au"), null=True, blank=True)
     judgment_on = models.DateField(_("jugement d’ouverture"), null=True, blank=True)
-    to_review = models.BooleanField(default=False, help_text="From a FEC: looked at before chasing.")
+    to_review = models.BooleanField(
+        default=False, help_text="From a FEC: looked at before chasing."
+    )
     email_invalid_since = models.DateField(null=True, blank=True)
     manager = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["organisation", "code"], name="one_customer_per_code"
-            )
+            models.UniqueConstraint(fields=["organisation", "code"], name="one_customer_per_code")
         ]
         indexes = [models.Index(fields=["organisation", "search"], name="customer_search")]
 
