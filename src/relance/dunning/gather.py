@@ -122,7 +122,7 @@ def cases(
     days = _Days()
     invoices = _invoices(organisation, on, window, days)
     history = _history(organisation, on, window, days, without_messages, without_actions_of)
-    credits = _credits(organisation, on, window)
+    unapplied = _credits(organisation, on, window)
     holds = _customer_holds(organisation, on, window)
     reachable = _reachable_by_contact(organisation, window)
     rows = (
@@ -149,7 +149,7 @@ def cases(
             plans.get(plan_id),
             invoices.get(key, empty),
             history.get(key, empty),
-            credits.get(key, engine.NO_CREDITS),
+            unapplied.get(key, engine.NO_CREDITS),
             bool(excluded or review),
             holds[key] if key in holds else days[hold],
             days[judgment],
@@ -223,7 +223,7 @@ def _paid_later(organisation: Organisation, on: date, window: Window) -> dict[in
         .values_list("invoice_id")
         .annotate(Sum("amount_cents"))
     )
-    return {invoice: cents for invoice, cents in rows}
+    return dict(rows)
 
 
 def _disputes(organisation: Organisation, on: date, window: Window) -> dict[int, bool]:

@@ -63,11 +63,8 @@ class Rendered(NamedTuple):
 
 def faults(source: str, *, blocks_allowed: bool = True) -> list[TemplateFault]:
     """Everything that makes `source` unfit to be saved; an empty list when it may be."""
-    found = []
     known = [*VARIABLES, *(BLOCKS if blocks_allowed else ())]
-    for name in _TAG.findall(source):
-        if name not in known:
-            found.append(_unknown(name, known))
+    found = [_unknown(name, known) for name in _TAG.findall(source) if name not in known]
     if broken := _BROKEN.search(_TAG.sub("", source)):
         found.append(
             TemplateFault(
