@@ -55,8 +55,10 @@ INVOICE_CODES = (
     "BY_HAND_MODE",
     "BEFORE_JUDGMENT",
 )
+ACTION_CODES = ("REPLACED",)
+"""Why an open action is withdrawn when nothing forbids it: another step or reference took its place."""
 SENDING_CODES = ("SENDING_OFF", "DATA_TOO_OLD", "OUTSIDE_HOURS")
-REASON_CODES = CUSTOMER_CODES + CARRIER_CODES + INVOICE_CODES + SENDING_CODES
+REASON_CODES = CUSTOMER_CODES + CARRIER_CODES + INVOICE_CODES + ACTION_CODES + SENDING_CODES
 
 NO_CREDITS: Mapping[str, int] = MappingProxyType({})
 NO_CHANNELS: frozenset[str] = frozenset()
@@ -200,8 +202,9 @@ class Action(NamedTuple):
 class Carrier(NamedTuple):
     """Where one carrier stands: level reached, the step that is next and when it can be done.
 
-    ``earliest`` = the later of ``trigger`` and (last contact + minimum delay); ``leaves``: the day on which it will
-    be done as things stand; ``acts``: that day is the date decided. ``contact``: the contact that counts, if any.
+    ``earliest`` = the later of ``trigger`` and (last contact + minimum delay); ``wanted``: ``earliest``, moved to a
+    working day for an automatic step; ``leaves``: the day on which it will be done as things stand; ``acts``: that
+    day is the date decided; ``acted``: the carrier has already acted on it. ``contact``: the contact that counts.
     ``code``: why nothing leaves by itself today ("" for an automatic step that leaves today).
     Without a next step (END_OF_PLAN) ``step`` and the dates are None.
     """
@@ -212,6 +215,7 @@ class Carrier(NamedTuple):
     step: Step | None
     trigger: date | None
     earliest: date | None
+    wanted: date | None
     leaves: date | None
     acts: bool
     acted: bool
