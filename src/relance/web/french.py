@@ -1,0 +1,103 @@
+"""How amounts, dates and counts are written: French typography, one place.
+
+Pure functions: what day it is comes as an argument. No HTML except where said.
+"""
+
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+
+from django.utils.dates import MONTHS, MONTHS_AP, WEEKDAYS, WEEKDAYS_ABBR
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+NBSP = "\u00a0"
+NNBSP = "\u202f"
+MINUS = "\u2212"
+NOTHING = "\u2013"
+
+_SYMBOLS = {"EUR": "€", "GBP": "£", "USD": "$"}
+# ISO 4217 minor units other than two.
+_MINOR_UNITS = {"JPY": 0, "KRW": 0, "XOF": 0, "XAF": 0, "XPF": 0, "TND": 3, "KWD": 3, "BHD": 3}
+
+
+def number(value: int) -> str:
+    """`1284` as `1 284`: narrow no-break space by thousands, true minus."""
+    return f"{value:,}".replace(",", NNBSP).replace("-", MINUS)
+
+
+def money(cents: int, currency: str = "EUR", *, decimals: bool = True) -> str:
+    """Minor units of `currency` as `1 234,56 €`; without `decimals`, rounded half up."""
+    places = _MINOR_UNITS.get(currency, 2)
+    unit = NBSP + _SYMBOLS.get(currency, currency)
+    amount = Decimal(cents).scaleb(-places)
+    if not decimals:
+        amount, places = amount.quantize(Decimal(1), ROUND_HALF_UP), 0
+    text = f"{abs(amount):,.{places}f}".replace(",", NNBSP).replace(".", ",")
+    sign = MINUS if amount < 0 else ""
+    return f"{sign}{text}{unit}"
+
+
+def percent(value: float, decimals: int = 0) -> str:
+    """Percentage points as `43 %`; ties go away from zero, as people round."""
+    rounded = Decimal(str(value)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    return f"{rounded}".replace(".", ",").replace("-", MINUS) + f"{NBSP}%"
+
+
+def is_plural(count: int) -> bool:
+    """French counts zero and one as singular, English only one."""
+    if (get_language() or "fr").startswith("fr"):
+        return abs(count) >= 2
+    return abs(count) != 1
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """`7 factures`, `1 facture`, `0 facture`: the number never leaves its word."""
+    return f"{number(count)}{NBSP}{many if is_plural(count) else one}"
+
+
+def days(count: int) -> str:
+    """A number of calendar days as `18 j`."""
+    return f"{number(count)}{NBSP}" + _("j")
+
+
+def day_of_month(day: date) -> str:
+    """`1er` for the first in French, else the plain number."""
+    return "1er" if day.day == 1 and (get_language() or "fr").startswith("fr") else str(day.day)
+
+
+def weekday_short(day: date) -> str:
+    """`mar.`, the abbreviated weekday with its full stop."""
+    return str(WEEKDAYS_ABBR[day.weekday()]).rstrip(".") + "."
+
+
+def date_text(day: date, today: date | None = None, style: str = "short") -> str:
+    """A local date in one of the house styles, as plain text.
+
+    short `21 nov.` · weekday `mar. 24 nov.` · long `mardi 24 novembre`. The year is
+    written when it is not that of `today`, and always when `today` is None.
+    """
+    long = style == "long"
+    month = str(MONTHS[day.month] if long else MONTHS_AP[day.month]).lower()
+    parts = [day_of_month(day), month]
+    if style == "weekday":
+        parts.insert(0, weekday_short(day).lower())
+    if long:
+        parts.insert(0, str(WEEKDAYS[day.weekday()]).lower())
+    if today is None or day.year != today.year:
+        parts.append(str(day.year))
+    return NBSP.join(parts)
+
+
+def relative_day(day: date, today: date, style: str = "since") -> str:
+    """How far a day is, for the margin.
+
+    since `3 j`, `hier`, `ce jour`, `demain`, `dans 3 j` · event: within the last week the
+    weekday (`lun.`), otherwise the short date.
+    """
+    distance = (today - day).days
+    near = {0: _("ce jour"), 1: _("hier"), -1: _("demain")}
+    if distance in near:
+        return near[distance]
+    if style == "event":
+        return weekday_short(day).lower() if 1 < distance < 7 else date_text(day, today)
+    return days(distance) if distance > 0 else _("dans") + NBSP + days(-distance)
