@@ -164,6 +164,7 @@ class Action(models.Model):
     reference = models.ForeignKey(Invoice, models.CASCADE, related_name="+")
     currency = models.CharField(max_length=3)
     level = models.PositiveSmallIntegerField()
+    level_name = models.CharField(max_length=60, blank=True)
     channel = models.CharField(max_length=20, choices=Channel.choices)
     automatic = models.BooleanField(default=False, help_text="It would have left by itself.")
     reason = models.CharField(max_length=30, blank=True, help_text="NO_RECIPIENT or NO_TEMPLATE.")
@@ -201,13 +202,16 @@ class Run(models.Model):
     on = models.DateField()
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
+    held = models.PositiveIntegerField(default=0, help_text="Wanted, kept back by the switch.")
     customers = models.PositiveIntegerField(default=0)
     queued = models.PositiveIntegerField(default=0)
     opened = models.PositiveIntegerField(default=0)
     withdrawn = models.PositiveIntegerField(default=0)
 
     class Meta:
-        indexes = [models.Index(fields=["organisation", "-on"], name="run_by_date")]
+        constraints = [
+            models.UniqueConstraint(fields=["organisation", "on"], name="one_run_per_day")
+        ]
 
 
 class Outlook(models.Model):

@@ -1,0 +1,245 @@
+"""What dunning tells the outbox: is a message still wanted, and what follows once it has left.
+
+The outbox knows nothing of plans; it calls these two per batch (engine rules 3.11, D-07).
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
+
+from relance.accounts import clock
+from relance.accounts.models import Organisation
+from relance.dunning import messages
+from relance.dunning.gather import Window, cases, plans_of, rules_of
+from relance.dunning.models import Action, Entry, InvoiceChase
+from relance.engine import model as engine
+from relance.engine.review import recheck as engine_recheck
+from relance.history import services as history
+from relance.history.services import Fact
+from relance.outbox.models import Message, MessageInvoice
+from relance.outbox.services import Rewrite, Verdict
+
+
+def recheck(batch: Sequence[Message], now: datetime) -> dict[int, Verdict]:
+    """A verdict per message id, asked of the engine with the facts of `now`."""
+    verdicts: dict[int, Verdict] = {}
+    by_organisation: dict[int, list[Message]] = defaultdict(list)
+    for message in batch:
+        by_organisation[message.organisation_id].append(message)
+    for organisation in Organisation.objects.filter(pk__in=by_organisation):
+        mine = by_organisation[organisation.pk]
+        on = clock.local_date(organisation, now)
+        for by_hand in (False, True):
+            some = [m for m in mine if (m.action_id is not None) == by_hand]
+            if some:
+                verdicts |= _recheck_some(organisation, on, some, by_hand=by_hand)
+    return verdicts
+
+
+def _recheck_some(
+    organisation: Organisation, on: date, batch: list[Message], *, by_hand: bool
+) -> dict[int, Verdict]:
+    lines: dict[int, list[MessageInvoice]] = defaultdict(list)
+    for line in MessageInvoice.objects.filter(message__in=batch).order_by("id"):
+        lines[line.message_id].append(line)
+    plans, rules = plans_of(organisation), rules_of(organisation)
+    window = Window(ids=tuple({m.customer_id for m in batch}))
+    today = {
+        case.customer: case
+        for case in cases(
+            organisation,
+            on,
+            window,
+            plans,
+            without_messages=[m.pk for m in batch],
+            without_actions_of=on if by_hand else None,
+        )
+    }
+    verdicts = {}
+    for message in batch:
+        case = today[message.customer_id]
+        if message.automatic and not organisation.sending_on:
+            verdicts[message.pk] = Verdict(cancel="SENDING_OFF")
+        elif message.purpose != Message.Purpose.STEP:
+            verdicts[message.pk] = _recheck_free(case, lines[message.pk])
+        else:
+            verdicts[message.pk] = _recheck_step(
+                organisation, on, message, case, lines[message.pk], rules
+            )
+    return verdicts
+
+
+def _recheck_free(case: engine.Case, lines: Sequence[MessageInvoice]) -> Verdict:
+    """A message written by a person replaces no step: it only dies when all it asks is paid."""
+    owed = {invoice.id for invoice in case.invoices if invoice.balance > 0}
+    if lines and not any(line.invoice_id in owed for line in lines):
+        return Verdict(cancel="SETTLED")
+    return Verdict()
+
+
+def _recheck_step(
+    organisation: Organisation,
+    on: date,
+    message: Message,
+    case: engine.Case,
+    lines: Sequence[MessageInvoice],
+    rules: engine.Rules,
+) -> Verdict:
+    asked = as_action(message, lines)
+    answer = engine_recheck(case, on, asked, rules)
+    if isinstance(answer, engine.Reason) and not message.automatic:
+        # an address found meanwhile makes the step automatic again: it is still the same step
+        answer = engine_recheck(case, on, asked._replace(automatic=True), rules)
+    if isinstance(answer, engine.Reason):
+        return Verdict(cancel=answer.code)
+    if answer.amount == message.amount_cents and len(answer.invoices) == len(lines):
+        return Verdict()
+    if not message.automatic:
+        return Verdict(cancel="CHANGED")
+    [draft] = messages.drafts(
+        organisation, [messages.Wanted(answer, case)], on, not_before=message.not_before
+    )
+    return Verdict(
+        rewrite=Rewrite(
+            subject=draft.subject,
+            text=draft.text,
+            html=draft.html,
+            amount_cents=draft.amount_cents,
+            lines=draft.lines,
+        )
+    )
+
+
+def as_action(message: Message, lines: Sequence[MessageInvoice]) -> engine.Action:
+    """The stored message as the step that it says."""
+    return engine.Action(
+        customer=message.customer_id,
+        currency=message.currency,
+        plan=message.plan_id or 0,
+        level=message.level or 0,
+        name=message.level_name,
+        channel=message.channel,  # type: ignore[arg-type]
+        automatic=message.automatic,
+        reference=message.reference_id or 0,
+        invoices=tuple(line.invoice_id for line in lines),
+        carriers=tuple(line.invoice_id for line in lines if line.carrier),
+        amount=message.amount_cents,
+        since=message.on,
+    )
+
+
+def record(sent: Sequence[Message], now: datetime) -> None:
+    """Write what follows from messages that have really left: entries, levels, history (D-07).
+
+    Called inside the transaction that marks them sent.
+    """
+    lines: dict[int, list[MessageInvoice]] = defaultdict(list)
+    for line in MessageInvoice.objects.filter(message__in=sent).order_by("id"):
+        lines[line.message_id].append(line)
+    by_organisation: dict[int, list[Message]] = defaultdict(list)
+    for message in sent:
+        by_organisation[message.organisation_id].append(message)
+    for organisation in Organisation.objects.filter(pk__in=by_organisation):
+        on = clock.local_date(organisation, now)
+        mine = by_organisation[organisation.pk]
+        Entry.objects.bulk_create(
+            [entry for m in mine for entry in _entries(organisation, m, lines[m.pk], on)],
+            batch_size=2000,
+        )
+        close_actions([m.action_id for m in mine if m.action_id], on=on)
+        chases = [
+            InvoiceChase(
+                organisation=organisation,
+                invoice_id=line.invoice_id,
+                level=m.level or 0,
+                level_name=m.level_name,
+                last_on=on,
+            )
+            for m in mine
+            for line in lines[m.pk]
+        ]
+        save_chases(chases)
+        history.append(organisation, [f for m in mine for f in _facts(m, lines[m.pk], now, on)])
+
+
+def _entries(
+    organisation: Organisation, message: Message, lines: Sequence[MessageInvoice], on: date
+) -> list[Entry]:
+    base = {
+        "organisation": organisation,
+        "customer_id": message.customer_id,
+        "on": on,
+        "channel": message.channel,
+        "currency": message.currency,
+        "message_id": message.pk,
+    }
+    if message.purpose != Message.Purpose.STEP:
+        return [Entry(kind=message.purpose, **base)]
+    return [
+        Entry(
+            kind=Entry.Kind.SENT,
+            plan_id=message.plan_id,
+            reference_id=line.invoice_id,
+            level=message.level or 0,
+            by_run=message.automatic,
+            action_id=message.action_id,
+            **base,
+        )
+        for line in lines
+        if line.carrier
+    ]
+
+
+def _facts(
+    message: Message, lines: Sequence[MessageInvoice], now: datetime, on: date
+) -> list[Fact]:
+    """One event per invoice told of, so that each invoice's history is whole (S2-16)."""
+    data = {
+        "level": message.level,
+        "name": message.level_name,
+        "purpose": message.purpose,
+        "channel": message.channel,
+        "to": message.recipients,
+        "automatic": message.automatic,
+        "amount_cents": message.amount_cents,
+        "currency": message.currency,
+    }
+    invoices: list[int | None] = [line.invoice_id for line in lines] or [None]
+    return [
+        Fact(
+            "message_sent",
+            now,
+            on,
+            message.customer_id,
+            invoice,
+            message.pk,
+            data=data,
+            actor=message.made_by,
+        )
+        for invoice in invoices
+    ]
+
+
+def close_actions(ids: Collection[int], *, on: date) -> None:
+    """The manual actions whose message has left are done."""
+    Action.objects.filter(pk__in=ids, status=Action.Status.OPEN).update(
+        status=Action.Status.DONE, closed_on=on
+    )
+
+
+def save_chases(chases: list[InvoiceChase]) -> None:
+    """Insert or replace the copies for lists; an ad-hoc message changes the date only."""
+    levelled = {chase.invoice_id: chase for chase in chases if chase.level}
+    dated = {chase.invoice_id: chase for chase in chases if chase.invoice_id not in levelled}
+    for rows, fields in (
+        (levelled, ["level", "level_name", "last_on"]),
+        (dated, ["last_on"]),
+    ):
+        if rows:
+            InvoiceChase.objects.bulk_create(
+                list(rows.values()),
+                batch_size=2000,
+                update_conflicts=True,
+                unique_fields=["invoice"],
+                update_fields=fields,
+            )

@@ -1,0 +1,307 @@
+"""From a wanted step to the message that says it: recipients, words, table of invoices.
+
+Everything for a whole chunk of actions is read in a few queries, then rendered one by one.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+import css_inline
+from django.conf import settings
+from django.utils.html import escape, format_html, format_html_join
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
+
+from relance.accounts.models import Organisation, User
+from relance.dunning import templating
+from relance.dunning.models import Step, Template
+from relance.engine import model as engine
+from relance.engine import wording
+from relance.ledger.models import Contact, Customer, Invoice, Site
+from relance.outbox.services import Draft, Line
+
+
+class Wanted(NamedTuple):
+    """A step that the engine wants, with the case it was decided on."""
+
+    action: engine.Action
+    case: engine.Case
+
+
+class Words(NamedTuple):
+    """Subject and body as typed in a template or in the writing window."""
+
+    subject: str
+    body: str
+
+
+class Recipient(NamedTuple):
+    name: str
+    email: str
+
+
+class Book(NamedTuple):
+    """What the messages of a chunk are made from, by id."""
+
+    organisation: Organisation
+    customers: dict[int, Customer]
+    contacts: dict[int, list[Contact]]
+    favourites: dict[int, list[Contact]]
+    sites: dict[int, int]
+    words: dict[tuple[int, int], Words]
+
+
+def open_book(organisation: Organisation, wanted: Sequence[Wanted]) -> Book:
+    """Read what is needed to write all of `wanted`, in five queries."""
+    customer_ids = {w.action.customer for w in wanted}
+    invoice_ids = {key for w in wanted for key in w.action.invoices}
+    customers = Customer.objects.filter(organisation=organisation).in_bulk(customer_ids)  # type: ignore[arg-type]
+    contacts: dict[int, list[Contact]] = {}
+    for contact in Contact.objects.filter(
+        organisation=organisation, customer_id__in=customer_ids, invalid_since__isnull=True
+    ).exclude(email=""):
+        contacts.setdefault(contact.customer_id, []).append(contact)
+    sites = dict(
+        Invoice.objects.filter(
+            organisation=organisation, id__in=invoice_ids, site__isnull=False
+        ).values_list("id", "site_id")
+    )
+    favourites = {
+        site.pk: [c for c in site.favourites.all() if c.email and c.invalid_since is None]
+        for site in Site.objects.filter(
+            organisation=organisation, id__in=set(sites.values())
+        ).prefetch_related("favourites")
+    }
+    words = {
+        (plan, level): Words(subject, body)
+        for plan, level, subject, body in Step.objects.filter(
+            organisation=organisation,
+            plan_id__in={w.action.plan for w in wanted},
+            template__isnull=False,
+        ).values_list("plan_id", "level", "template__subject", "template__body")
+    }
+    return Book(organisation, customers, contacts, favourites, sites, words)  # type: ignore[arg-type]
+
+
+def recipients(book: Book, customer_id: int, invoices: Iterable[int]) -> list[Recipient]:
+    """Who receives a message about these invoices, each address once.
+
+    Favourites of the invoice's site (S4-28); else the customer's default contacts; else the
+    address of the tab Définition (S1-12); else any contact with an address.
+    """
+    found: dict[str, Recipient] = {}
+    for invoice in invoices:
+        chosen = book.favourites.get(book.sites.get(invoice, 0), [])
+        if not chosen:
+            contacts = book.contacts.get(customer_id, [])
+            chosen = [contact for contact in contacts if contact.is_default]
+            customer = book.customers[customer_id]
+            if not chosen and customer.email and customer.email_invalid_since is None:
+                found.setdefault(customer.email, Recipient(customer.name, customer.email))
+                continue
+            chosen = chosen or contacts[:1]
+        for contact in chosen:
+            found.setdefault(contact.email, Recipient(contact.name, contact.email))
+    return list(found.values())
+
+
+def sender(organisation: Organisation) -> str:
+    """The From of a message: the organisation's name, on its own or the system's address."""
+    name = organisation.name.replace('"', "")
+    return f'"{name}" <{organisation.email_from or settings.DEFAULT_FROM_EMAIL}>'
+
+
+def values(
+    book: Book, wanted: Wanted, to: Sequence[Recipient], on: date, signature: str = ""
+) -> templating.Values:
+    """What fills the template of this action; amounts in French writing."""
+    organisation, action = book.organisation, wanted.action
+    customer = book.customers[int(action.customer)]
+    chosen = set(action.invoices)
+    invoices = sorted(
+        (i for i in wanted.case.invoices if i.id in chosen), key=lambda i: (i.due, i.number)
+    )
+    carrier = next((i for i in invoices if i.id == action.reference), invoices[0])
+    contacts = [e.on for e in wanted.case.history if e.contact and e.on < on]
+    late = max((on - invoice.due).days for invoice in invoices)
+    names = {
+        "client.nom": customer.name,
+        "client.code": customer.code,
+        "contact.nom": to[0].name if to else customer.name,
+        "entreprise.nom": organisation.name,
+        "entreprise.iban": organisation.iban,
+        "signature": signature or organisation.signature or organisation.name,
+        "date": wording.date_words(on),
+        "niveau": action.name,
+        "montant": wording.money_words(action.amount, action.currency),
+        "nombre_factures": str(len(invoices)),
+        "factures": ", ".join(invoice.number for invoice in invoices),
+        "facture.numero": carrier.number,
+        "facture.date": wording.date_words(carrier.issued),
+        "facture.echeance": wording.date_words(carrier.due),
+        "facture.reste_du": wording.money_words(carrier.balance, carrier.currency),
+        "retard": str(max(late, 0)),
+        "derniere_relance": wording.date_words(max(contacts)) if contacts else "",
+    }
+    return templating.Values(names, {"tableau_factures": _table(invoices, action.amount)})
+
+
+def _table(invoices: Sequence[engine.Invoice], amount: int) -> tuple[str, str]:
+    """The table of invoices as aligned text and as HTML."""
+    head = (_("Facture"), _("Échéance"), _("Reste dû"))
+    rows = [
+        (i.number, wording.date_words(i.due), wording.money_words(i.balance, i.currency))
+        for i in invoices
+    ]
+    total = (_("Total à régler"), "", wording.money_words(amount, invoices[0].currency))
+    lines = [head, *rows, total]
+    widths = [max(len(line[column]) for line in lines) for column in range(3)]
+    text = "\n".join(
+        f"{a.ljust(widths[0])}  {b.ljust(widths[1])}  {c.rjust(widths[2])}".rstrip()
+        for a, b, c in lines
+    )
+    body = format_html_join("\n", "<tr><td>{}</td><td>{}</td><td class='amount'>{}</td></tr>", rows)
+    html = format_html(
+        "<table class='invoices'><thead><tr><th>{}</th><th>{}</th><th class='amount'>{}</th></tr>"
+        "</thead><tbody>{}</tbody><tfoot><tr><td colspan='2'>{}</td><td class='amount'>{}</td></tr>"
+        "</tfoot></table>",
+        *head,
+        body,
+        total[0],
+        total[2],
+    )
+    return text, html
+
+
+_MAIL_CSS = """
+body { margin: 0; padding: 24px; background: #ffffff; color: #1f1c19;
+  font: 15px/1.5 -apple-system, "Segoe UI", Roboto, Arial, sans-serif; }
+.sheet { max-width: 600px; }
+p { margin: 0 0 14px; }
+table.invoices { border-collapse: collapse; width: 100%; margin: 0 0 14px; }
+table.invoices th { text-align: left; font-weight: 500; color: #544e47;
+  border-bottom: 1px solid #cfc8bc; padding: 4px 8px 4px 0; }
+table.invoices td { border-bottom: 1px solid #e7e2da; padding: 4px 8px 4px 0; }
+table.invoices tfoot td { border-bottom: 0; font-weight: 600; }
+table.invoices .amount { text-align: right; white-space: nowrap; padding-right: 0; }
+"""
+_INLINER = css_inline.CSSInliner(load_remote_stylesheets=False)
+
+
+def _page(subject: str, body: str, language: str) -> str:
+    """A whole HTML mail, its styles on the elements: readable in the plainest client."""
+    return _INLINER.inline(
+        f'<!doctype html><html lang="{escape(language)}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>{escape(subject)}</title><style>{_MAIL_CSS}</style></head>"
+        f'<body><div class="sheet">{body}</div></body></html>'
+    )
+
+
+def write(
+    book: Book, wanted: Wanted, on: date, *, words: Words | None = None, signature: str = ""
+) -> tuple[templating.Rendered, list[Recipient]]:
+    """The message of one action, in the words of its template or in those given."""
+    action = wanted.action
+    to = recipients(book, int(action.customer), [int(key) for key in action.invoices])
+    chosen = words or book.words[int(action.plan), action.level]
+    filled = templating.render(chosen.subject, chosen.body, values(book, wanted, to, on, signature))
+    language = book.customers[int(action.customer)].language
+    return filled._replace(html=_page(filled.subject, filled.html, language)), to
+
+
+def drafts(
+    organisation: Organisation,
+    wanted: Sequence[Wanted],
+    on: date,
+    *,
+    not_before: datetime,
+    made_by: User | None = None,
+    words: Words | None = None,
+    action_id: int | None = None,
+) -> list[Draft]:
+    """Rendered drafts of e-mails for `wanted`, in the same order, ready for `outbox.queue`."""
+    book = open_book(organisation, wanted)
+    reply_to = made_by.email if made_by else organisation.reply_to
+    signature = str(made_by) if made_by else ""
+    made = []
+    for item in wanted:
+        action = item.action
+        rendered, to = write(book, item, on, words=words, signature=signature)
+        balances = {invoice.id: invoice.balance for invoice in item.case.invoices}
+        made.append(
+            Draft(
+                organisation=organisation,
+                customer_id=int(action.customer),
+                purpose="step",
+                channel="email",
+                automatic=made_by is None,
+                on=on,
+                not_before=not_before,
+                plan_id=int(action.plan),
+                action_id=action_id,
+                reference_id=int(action.reference),
+                level=action.level,
+                level_name=action.name,
+                currency=action.currency,
+                amount_cents=action.amount,
+                sender=sender(organisation),
+                reply_to=reply_to,
+                recipients=[one.email for one in to],
+                copies=[],
+                subject=rendered.subject,
+                text=rendered.text,
+                html=rendered.html,
+                lines=[
+                    Line(
+                        invoice_id=int(key),
+                        amount_cents=balances[key],
+                        carrier=key in action.carriers,
+                        plan_id=int(action.plan),
+                        cycle=cycle(item.case, action, key),
+                        level=action.level,
+                    )
+                    for key in action.invoices
+                ],
+                made_by=made_by,
+            )
+        )
+    return made
+
+
+def cycle(case: engine.Case, action: engine.Action, reference: engine.Id) -> int:
+    """How many times this carrier began again: it makes a repeated step a different one.
+
+    Counted from history, so that two processes that see the same facts find the same number
+    and the unique constraint lets only one of them through.
+    """
+    return sum(
+        1
+        for entry in case.history
+        if entry.plan == action.plan
+        and entry.reference == reference
+        and (
+            entry.kind == "level_set"
+            or (entry.kind in ("sent", "marked", "skipped") and entry.level == action.level)
+        )
+    )
+
+
+def text_of(template: Template) -> Words:
+    """The words of a stored template."""
+    return Words(template.subject, template.body)
+
+
+def fragment(html: str) -> str:
+    """The body of a stored mail, cleaned for showing inside a page of ours (styles dropped)."""
+    import nh3
+
+    return mark_safe(  # noqa: S308 - nh3 is what makes it safe
+        nh3.clean(
+            html,
+            tags={"p", "br", "strong", "em", "table", "thead", "tbody", "tfoot", "tr", "th", "td"},
+            attributes={"table": {"class"}, "td": {"class", "colspan"}, "th": {"class"}},
+            clean_content_tags={"script", "style", "title", "head"},
+        )
+    )

@@ -1,0 +1,137 @@
+"""Answers for pages and commands: why, what next, what leaves. Nothing is written."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+
+from relance.accounts.models import Organisation
+from relance.dunning import messages
+from relance.dunning.gather import Window, cases, plans_of, rules_of
+from relance.dunning.models import Outlook
+from relance.engine import model as engine
+from relance.engine.decide import decide
+from relance.engine.deeds import done
+from relance.engine.forecast import Planned, forecast
+from relance.engine.wording import all_reasons
+from relance.outbox.models import Message
+
+
+class Explanation(NamedTuple):
+    """Why something was done for a customer on a date, or why not.
+
+    `state`: acted, pending, waiting or nothing, as `relance replay --reasons` says it.
+    `expected`: the day is to come, and the answer supposes no payment until then (section 6).
+    """
+
+    on: date
+    state: str
+    case: engine.Case
+    decision: engine.Decision
+    reasons: tuple[engine.Reason, ...]
+    done: tuple[engine.Entry, ...]
+    expected: bool
+
+
+def explain(organisation: Organisation, customer_id: int, *, on: date, today: date) -> Explanation:
+    """Why, for any date: with the facts of that day, or, in the future, those of the forecast."""
+    plans, rules = plans_of(organisation), rules_of(organisation)
+    [case] = cases(organisation, min(on, today), Window(ids=(customer_id,)), plans)
+    if on > today:
+        case = _after_forecast(case, today, on, rules)
+    decision = decide(case, on, rules)
+    acted = tuple(e for e in case.history if e.on == on and e.kind in ("sent", "marked"))
+    if acted:
+        state = "acted"
+    elif decision.manual:
+        state = "pending"
+    elif any(carrier.leaves for carrier in decision.carriers):
+        state = "waiting"
+    else:
+        state = "nothing"
+    return Explanation(on, state, case, decision, all_reasons(decision), acted, on > today)
+
+
+def _after_forecast(case: engine.Case, today: date, on: date, rules: engine.Rules) -> engine.Case:
+    """The case as it will be on `on` when all that is planned until then has been done."""
+    history = list(case.history)
+    for planned in forecast(case, today, (on - today).days - 1, rules):
+        if planned.action.reason is None:
+            history += done(planned.action, planned.on, by_run=True)
+    return case._replace(history=tuple(history))
+
+
+def upcoming(
+    organisation: Organisation, customer_id: int, *, today: date, days: int = 60
+) -> tuple[Planned, ...]:
+    """What the customer will receive in the next `days` calendar days if he does not pay."""
+    plans, rules = plans_of(organisation), rules_of(organisation)
+    [case] = cases(organisation, today, Window(ids=(customer_id,)), plans)
+    return forecast(case, today, days, rules)
+
+
+def decisions(
+    organisation: Organisation, customers: Sequence[int], on: date
+) -> dict[int, tuple[engine.Case, engine.Decision]]:
+    """The decisions of a page of customers, in a fixed number of queries."""
+    if not customers:
+        return {}
+    plans, rules = plans_of(organisation), rules_of(organisation)
+    return {
+        int(case.customer): (case, decide(case, on, rules))
+        for case in cases(organisation, on, Window(ids=tuple(customers)), plans)
+    }
+
+
+def automatic_invoices(decision: engine.Decision, case: engine.Case) -> set[engine.Id]:
+    """The invoices that wear the ⚡: the plan would chase them by itself (S2-13, S2-14).
+
+    Chaseable invoices of a carrier whose next step, or a later one, leaves without a person.
+    """
+    plan = case.plan
+    if plan is None:
+        return set()
+    refused = {reason.invoice for reason in decision.invoice_reasons}
+    found: set[engine.Id] = set()
+    for carrier in decision.carriers:
+        if carrier.step is None:
+            continue
+        if not any(s.automatic for s in plan.steps if s.level >= carrier.step.level):
+            continue
+        if plan.scope == "invoice":
+            found.add(carrier.reference.id)
+        else:
+            found.update(
+                i.id
+                for i in case.invoices
+                if i.currency == carrier.currency and i.id not in refused and i.balance > 0
+            )
+    return found
+
+
+def next_departure(
+    organisation: Organisation, on: date, *, limit: int = 500
+) -> list[messages.Wanted]:
+    """What leaves by itself at the run of `on`, in order of amount, at most `limit` customers.
+
+    Candidates come from the stored outlooks, the answer from the engine.
+    """
+    candidates = list(
+        Outlook.objects.filter(organisation=organisation, next_automatic=True, next_on__lte=on)
+        .order_by("customer_id")
+        .values_list("customer_id", flat=True)[:limit]
+    )
+    found = [
+        messages.Wanted(action, case)
+        for case, decision in decisions(organisation, candidates, on).values()
+        for action in decision.automatic
+    ]
+    return sorted(found, key=lambda wanted: -wanted.action.amount)
+
+
+def messages_on(organisation: Organisation, customer_id: int, on: date) -> Sequence[Message]:
+    """The messages of a customer decided on a date, whatever became of them."""
+    return list(
+        Message.objects.filter(organisation=organisation, customer_id=customer_id, on=on).order_by(
+            "id"
+        )
+    )

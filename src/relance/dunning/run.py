@@ -1,0 +1,397 @@
+"""The daily pass: gather, decide, apply, chunk by chunk. Repeating it for a date adds nothing.
+
+What it wants to send is queued with its full text; the worker re-checks and delivers it. What a
+person must do is opened, kept or withdrawn. What it found is copied to `Outlook` for lists.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+from django.db import connection, transaction
+
+from relance.accounts import clock
+from relance.accounts.models import DunningRole, Membership, Organisation
+from relance.dunning import messages
+from relance.dunning.gather import Window, cases, plans_of, rules_of
+from relance.dunning.models import Action, Outlook, Run
+from relance.engine import model as engine
+from relance.engine.calendar import is_working_day, next_working_day
+from relance.engine.decide import decide
+from relance.engine.review import reconcile
+from relance.history import services as history
+from relance.history.services import Fact
+from relance.ledger.models import Customer
+from relance.outbox import services as outbox
+
+CHUNK = 4_000
+LATEST_HOUR = 19
+"""A day missed until this local hour waits for the next one: nobody is chased at night."""
+
+State = tuple[str, str, date | None, int | None, bool]
+"""state, code, next_on, next_level, next_automatic: an `Outlook` without its keys."""
+
+
+class Decided(NamedTuple):
+    """What one chunk of customers came to."""
+
+    wanted: list[messages.Wanted]
+    to_do: set[int]
+    decisions: dict[int, engine.Decision]
+    outlooks: dict[int, State]
+
+
+def run(
+    organisation: Organisation,
+    *,
+    on: date,
+    now: datetime,
+    spread: bool = True,
+    pause: float = 0.05,
+) -> Run:
+    """Pass over every customer of the organisation for local date `on`.
+
+    `spread`: messages leave inside the hour that follows the organisation's hour (D-14); without
+    it, at once. `pause`: seconds between chunks on SQLite, so that people's writes come through.
+    """
+    record, _created = Run.objects.update_or_create(
+        organisation=organisation, on=on, defaults={"started_at": now, "finished_at": None}
+    )
+    plans, rules = plans_of(organisation), rules_of(organisation)
+    for window in windows(organisation):
+        decided = decide_window(organisation, on, window, plans, rules)
+        with transaction.atomic():
+            _apply(organisation, on, now, window, decided, record, spread=spread)
+        if connection.vendor == "sqlite" and pause:
+            time.sleep(pause)
+    record.finished_at = now
+    record.save()
+    return record
+
+
+def windows(organisation: Organisation, size: int = CHUNK) -> Iterator[Window]:
+    """Consecutive ranges of customer ids, `size` customers each."""
+    last = 0
+    while True:
+        ids = list(
+            Customer.objects.filter(organisation=organisation, id__gt=last)
+            .order_by("id")
+            .values_list("id", flat=True)[:size]
+        )
+        if not ids:
+            return
+        yield Window(ids[0], ids[-1])
+        last = ids[-1]
+
+
+def decide_window(
+    organisation: Organisation,
+    on: date,
+    window: Window,
+    plans: dict[int, engine.Plan],
+    rules: engine.Rules,
+) -> Decided:
+    """Gather and decide; writes nothing."""
+    decided = Decided([], set(), {}, {})
+    for case in cases(organisation, on, window, plans):
+        decision = decide(case, on, rules)
+        key = int(case.customer)
+        decided.outlooks[key] = outlook(decision)
+        decided.decisions[key] = decision
+        for action in decision.actions:
+            if action.automatic:
+                decided.wanted.append(messages.Wanted(action, case))
+            else:
+                decided.to_do.add(key)
+    return decided
+
+
+def outlook(decision: engine.Decision) -> State:
+    """The short form of a decision for lists: its state, first reason and next step."""
+    nearest: engine.Carrier | None = None
+    for carrier in decision.carriers:
+        if carrier.leaves is not None and (
+            nearest is None or nearest.leaves is None or carrier.leaves < nearest.leaves
+        ):
+            nearest = carrier
+    if nearest is None or nearest.step is None:
+        if decision.carriers:
+            return ("nothing", "END_OF_PLAN", None, None, False)
+        return ("nothing", decision.reasons[0].code if decision.reasons else "", None, None, False)
+    possible = nearest.step.automatic and nearest.code not in ("NO_RECIPIENT", "NO_TEMPLATE")
+    state = "waiting"
+    if nearest.acts and not possible:
+        state = "pending"
+    return (state, nearest.code, nearest.leaves, nearest.step.level, possible)
+
+
+def _apply(
+    organisation: Organisation,
+    on: date,
+    now: datetime,
+    window: Window,
+    decided: Decided,
+    record: Run,
+    *,
+    spread: bool,
+) -> None:
+    record.customers += len(decided.outlooks)
+    if organisation.sending_on:
+        queued = _queue(organisation, on, now, decided.wanted, spread=spread)
+        record.queued += queued
+    else:
+        record.held += len(decided.wanted)
+    _update_actions(organisation, on, now, window, decided, record)
+    _update_outlooks(organisation, on, window, decided.outlooks)
+
+
+def _queue(
+    organisation: Organisation,
+    on: date,
+    now: datetime,
+    wanted: Sequence[messages.Wanted],
+    *,
+    spread: bool,
+) -> int:
+    """Queue the messages; those already queued for the same step are refused by the outbox."""
+    if not wanted:
+        return 0
+    start = max(now, clock.local_moment(organisation, on)) if spread else now
+    drafts = messages.drafts(organisation, wanted, on, not_before=start)
+    if spread:
+        seconds = min(3600, 4 * len(drafts))
+        drafts = [
+            draft._replace(not_before=start + timedelta(seconds=draft.customer_id % seconds))
+            for draft in drafts
+        ]
+    return len(outbox.queue(drafts=drafts, now=now))
+
+
+def _update_actions(
+    organisation: Organisation,
+    on: date,
+    now: datetime,
+    window: Window,
+    decided: Decided,
+    record: Run,
+) -> None:
+    """Make the open to-do of these customers exactly what the engine asks for (3.10)."""
+    open_now: dict[int, list[Action]] = {}
+    for action in Action.objects.filter(
+        window.q(), organisation=organisation, status=Action.Status.OPEN
+    ):
+        open_now.setdefault(action.customer_id, []).append(action)
+    facts: list[Fact] = []
+    fresh: list[Action] = []
+    for customer in sorted(open_now.keys() | decided.to_do):
+        rows = {stored(row).key: row for row in open_now.get(customer, [])}
+        changes = reconcile([stored(row) for row in rows.values()], decided.decisions[customer])
+        for known, wanted in changes.keep:
+            _retake(rows[known.key], wanted)
+        fresh += [_action_row(organisation, customer, wanted) for wanted in changes.open]
+        for known, reason in changes.withdraw:
+            row = rows[known.key]
+            row.status, row.closed_on = Action.Status.WITHDRAWN, on
+            row.withdrawn_reason = reason.code
+            row.save(update_fields=["status", "closed_on", "withdrawn_reason"])
+            facts.append(
+                Fact(
+                    "action_withdrawn",
+                    now,
+                    on,
+                    customer,
+                    row.reference_id,
+                    data={"code": reason.code, "level": row.level, "name": row.level_name},
+                )
+            )
+            record.withdrawn += 1
+    _open(organisation, fresh)
+    facts += [
+        Fact(
+            "action_opened",
+            now,
+            on,
+            row.customer_id,
+            row.reference_id,
+            data={
+                "level": row.level,
+                "name": row.level_name,
+                "channel": row.channel,
+                "reason": row.reason,
+            },
+        )
+        for row in fresh
+    ]
+    record.opened += len(fresh)
+    history.append(organisation, facts)
+
+
+def stored(row: Action) -> engine.Action:
+    """An open action as the engine knows it: enough to recognise it from one day to the next."""
+    return engine.Action(
+        customer=row.customer_id,
+        currency=row.currency,
+        plan=row.plan_id,
+        level=row.level,
+        name=row.level_name,
+        channel=row.channel,  # type: ignore[arg-type]
+        automatic=False,
+        reference=row.reference_id,
+        invoices=(row.reference_id,),
+        carriers=(row.reference_id,),
+        amount=row.amount_cents,
+        since=row.due_on,
+    )
+
+
+def _action_row(organisation: Organisation, customer: int, wanted: engine.Action) -> Action:
+    return Action(
+        organisation=organisation,
+        customer_id=customer,
+        plan_id=wanted.plan,
+        reference_id=wanted.reference,
+        currency=wanted.currency,
+        level=wanted.level,
+        level_name=wanted.name,
+        channel=wanted.channel,
+        automatic=wanted.reason is not None and wanted.reason.code == "NO_RECIPIENT",
+        reason=wanted.reason.code if wanted.reason else "",
+        due_on=wanted.since,
+        amount_cents=wanted.amount,
+        invoice_count=len(wanted.invoices),
+    )
+
+
+def _retake(row: Action, wanted: engine.Action) -> None:
+    """An action already open keeps its date; its invoices are those of the day."""
+    reason = wanted.reason.code if wanted.reason else ""
+    if (row.amount_cents, row.invoice_count, row.reason) != (
+        wanted.amount,
+        len(wanted.invoices),
+        reason,
+    ):
+        row.amount_cents, row.invoice_count = wanted.amount, len(wanted.invoices)
+        row.reason = reason
+        row.save(update_fields=["amount_cents", "invoice_count", "reason"])
+
+
+def _open(organisation: Organisation, rows: list[Action]) -> None:
+    """Create the actions, each owned by the customer's manager, else by the account managers."""
+    if not rows:
+        return
+    Action.objects.bulk_create(rows, batch_size=1000)
+    managers = dict(
+        Customer.objects.filter(
+            organisation=organisation, id__in={row.customer_id for row in rows}
+        ).values_list("id", "manager_id")
+    )
+    everyone = list(
+        Membership.objects.filter(
+            organisation=organisation, dunning_role__gte=DunningRole.ACCOUNT_MANAGER
+        ).values_list("user_id", flat=True)
+    )
+    owners = Action.owners.through
+    owners.objects.bulk_create(
+        [
+            owners(action_id=row.pk, user_id=user)
+            for row in rows
+            for user in ([managers[row.customer_id]] if managers[row.customer_id] else everyone)
+        ],
+        batch_size=2000,
+    )
+
+
+def _update_outlooks(
+    organisation: Organisation, on: date, window: Window, outlooks: dict[int, State]
+) -> None:
+    """Write the outlooks that changed; those that did not are left as they are."""
+    known = {
+        row[1]: (row[0], row[2:])
+        for row in Outlook.objects.filter(window.q(), organisation=organisation).values_list(
+            "id", "customer_id", "state", "code", "next_on", "next_level", "next_automatic"
+        )
+    }
+    fields = ["on", "state", "code", "next_on", "next_level", "next_automatic"]
+    fresh, changed = [], []
+    for customer, state in outlooks.items():
+        before = known.get(customer)
+        if before is not None and before[1] == state:
+            continue
+        row = Outlook(
+            id=before[0] if before else None,
+            organisation=organisation,
+            customer_id=customer,
+            on=on,
+            state=state[0],
+            code=state[1],
+            next_on=state[2],
+            next_level=state[3],
+            next_automatic=state[4],
+        )
+        (changed if before else fresh).append(row)
+    Outlook.objects.bulk_create(fresh, batch_size=2000)
+    if changed:
+        Outlook.objects.bulk_create(
+            changed,
+            batch_size=2000,
+            update_conflicts=True,
+            unique_fields=["customer"],
+            update_fields=fields,
+        )
+
+
+def refresh(organisation: Organisation, customers: Sequence[int], *, on: date) -> None:
+    """Look again at a few customers after a person changed something: their outlook only."""
+    if not customers:
+        return
+    window = Window(ids=tuple(customers))
+    decided = decide_window(
+        organisation, on, window, plans_of(organisation), rules_of(organisation)
+    )
+    _update_outlooks(organisation, on, window, decided.outlooks)
+
+
+def tick(now: datetime) -> list[Run]:
+    """Run every organisation whose hour has come and whose day is not done (D-14).
+
+    Called again and again by workers; a day already finished is left alone. A run that was killed
+    is taken up again after ten minutes.
+    """
+    done = []
+    for organisation in Organisation.objects.all():
+        on = clock.local_date(organisation, now)
+        if not due_now(organisation, on, now) or not _claim(organisation, on, now):
+            continue
+        done.append(run(organisation, on=on, now=now))
+    return done
+
+
+def due_now(organisation: Organisation, on: date, now: datetime) -> bool:
+    """Between the organisation's hour and the evening of local day `on`."""
+    start = clock.local_moment(organisation, on)
+    latest = start.replace(minute=0) + timedelta(
+        hours=max(1, LATEST_HOUR - organisation.send_at.hour)
+    )
+    return start <= now < latest
+
+
+def next_departure(organisation: Organisation, now: datetime) -> datetime:
+    """The next moment (UTC) at which automatic messages may leave."""
+    on = clock.local_date(organisation, now)
+    if not (is_working_day(organisation.zone, on) and now < clock.local_moment(organisation, on)):
+        on = next_working_day(organisation.zone, on + timedelta(days=1))
+    return clock.local_moment(organisation, on)
+
+
+def _claim(organisation: Organisation, on: date, now: datetime) -> bool:
+    """True for the one worker that may run this day."""
+    row, created = Run.objects.get_or_create(
+        organisation=organisation, on=on, defaults={"started_at": now}
+    )
+    if created:
+        return True
+    stale = Run.objects.filter(
+        pk=row.pk, finished_at__isnull=True, started_at__lt=now - timedelta(minutes=10)
+    )
+    return stale.update(started_at=now) == 1

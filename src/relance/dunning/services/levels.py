@@ -1,0 +1,147 @@
+"""Levels said by hand: marked as already chased, set, and the plan a customer follows."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from relance.accounts.models import Organisation, User
+from relance.dunning.gather import rules_of
+from relance.dunning.models import Action, Assignment, InvoiceChase, Plan
+from relance.dunning.run import refresh
+from relance.dunning.services.common import Refused, case_of, chased, enter, tell
+from relance.engine import deeds
+from relance.engine import model as engine
+from relance.history import services as history
+from relance.history.services import Fact
+from relance.ledger.models import Customer, Invoice
+
+
+@transaction.atomic
+def mark_as_chased(
+    customer: Customer,
+    *,
+    actor: User,
+    on: date,
+    now: datetime,
+    invoice: Invoice | None = None,
+) -> None:
+    """A relance made elsewhere, by telephone for instance (S4-23): a contact, next level done.
+
+    In invoice scope `invoice` says which; in customer scope every carrier is meant.
+    """
+    organisation = customer.organisation
+    case = case_of(organisation, customer.pk, on)
+    one = _scoped(case, invoice)
+    entries = deeds.marked(case, on, rules_of(organisation), one)
+    enter(organisation, customer.pk, entries)
+    for entry in entries:
+        if entry.level and entry.reference is not None and case.plan:
+            name = case.plan.steps[entry.level - 1].name
+            chased(organisation, [entry.reference], on, entry.level, name)
+    _after_deed(
+        "marked_as_chased", customer, entries, actor=actor, on=on, now=now, data={"by": "hand"}
+    )
+
+
+@transaction.atomic
+def set_level(
+    customer: Customer,
+    *,
+    level: int,
+    actor: User,
+    on: date,
+    now: datetime,
+    invoice: Invoice | None = None,
+) -> None:
+    """Choose the level by hand (S1-18): it counts as reached from now on, 0 starts again.
+
+    Refused without a plan, or above its last level.
+    """
+    organisation = customer.organisation
+    case = case_of(organisation, customer.pk, on)
+    if case.plan is None:
+        raise Refused(
+            _("Ce client n’a pas de plan de relance : assignez-en un d’abord."), "NO_PLAN"
+        )
+    if not 0 <= level <= len(case.plan.steps):
+        raise Refused(_("Ce niveau n’existe pas dans le plan du client."), "NO_SUCH_LEVEL")
+    entries = deeds.level_set(case, on, rules_of(organisation), level, _scoped(case, invoice))
+    if not entries:
+        raise Refused(_("Aucune facture de ce client ne peut porter ce niveau."), "NO_CARRIER")
+    enter(organisation, customer.pk, entries)
+    name = case.plan.steps[level - 1].name if level else ""
+    for entry in entries:
+        if entry.reference is not None:
+            InvoiceChase.objects.update_or_create(
+                organisation=organisation,
+                invoice_id=entry.reference,
+                defaults={"level": level, "level_name": name},
+            )
+    _after_deed(
+        "level_set",
+        customer,
+        entries,
+        actor=actor,
+        on=on,
+        now=now,
+        data={"level": level, "name": name},
+    )
+
+
+def _scoped(case: engine.Case, invoice: Invoice | None) -> engine.Id | None:
+    """The invoice of a deed in invoice scope; in customer scope the deed is the customer's."""
+    if case.plan is not None and case.plan.scope == "invoice":
+        return invoice.pk if invoice else None
+    return None
+
+
+def _after_deed(
+    kind: str,
+    customer: Customer,
+    entries: Iterable[engine.Entry],
+    *,
+    actor: User,
+    on: date,
+    now: datetime,
+    data: dict[str, object],
+) -> None:
+    """Withdraw what the deed makes pointless, tell the journal, look again."""
+    organisation = customer.organisation
+    references = [entry.reference for entry in entries if entry.reference is not None]
+    Action.objects.filter(
+        customer=customer, reference_id__in=references, status=Action.Status.OPEN
+    ).update(status=Action.Status.WITHDRAWN, closed_on=on, closed_by=actor, withdrawn_reason=kind)
+    tell(kind, organisation, customer.pk, references, actor=actor, on=on, now=now, data=data)
+    refresh(organisation, [customer.pk], on=on)
+
+
+@transaction.atomic
+def assign_plan(
+    organisation: Organisation,
+    *,
+    customers: Sequence[Customer],
+    plan: Plan | None,
+    actor: User | None,
+    on: date,
+    now: datetime,
+    given_by: str = "hand",
+) -> None:
+    """Give these customers a plan, or none (S2-10). Progress of another plan is kept, unused."""
+    ids = [customer.pk for customer in customers]
+    Assignment.objects.filter(organisation=organisation, customer_id__in=ids).delete()
+    if plan is not None:
+        Assignment.objects.bulk_create(
+            [
+                Assignment(organisation=organisation, customer_id=key, plan=plan, given_by=given_by)
+                for key in ids
+            ],
+            batch_size=2000,
+        )
+    data = {"plan_id": plan.pk if plan else None, "plan": plan.name if plan else ""}
+    history.append(
+        organisation,
+        [Fact("plan_assigned", now, on, key, data=data, actor=actor) for key in ids],
+    )
+    refresh(organisation, ids, on=on)

@@ -1,0 +1,89 @@
+""" "Relancer" between two steps: an e-mail written by a person."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from relance.accounts.models import User
+from relance.dunning import messages
+from relance.dunning.services.actions import UNDO_SECONDS
+from relance.dunning.services.common import Refused, case_of
+from relance.engine import model as engine
+from relance.ledger.models import Customer, Invoice
+from relance.outbox import services as outbox
+from relance.outbox.models import Message
+
+
+@transaction.atomic
+def write_to(
+    customer: Customer,
+    *,
+    invoices: Sequence[Invoice],
+    words: messages.Words,
+    actor: User,
+    on: date,
+    now: datetime,
+    recipients: Sequence[str] = (),
+    copy_to_me: bool = False,
+) -> Message:
+    """ "Relancer" (S3-16): an e-mail between two steps, about these invoices. A contact, no level."""
+    organisation = customer.organisation
+    [draft] = messages.drafts(
+        organisation,
+        [free_message(customer, invoices=invoices, on=on)],
+        on,
+        not_before=now + timedelta(seconds=UNDO_SECONDS),
+        made_by=actor,
+        words=words,
+    )
+    to = list(recipients) or draft.recipients
+    if not to:
+        raise Refused(_("Ce client n’a aucune adresse e-mail valable."), "NO_RECIPIENT")
+    draft = replace(
+        draft,
+        purpose=Message.Purpose.AD_HOC,
+        plan_id=None,
+        reference_id=None,
+        level=None,
+        level_name="",
+        recipients=to,
+        copies=[actor.email] if copy_to_me else [],
+        lines=[
+            replace(line, carrier=False, plan_id=None, level=None, cycle=0) for line in draft.lines
+        ],
+    )
+    return outbox.queue(drafts=[draft], now=now)[0]
+
+
+def free_message(customer: Customer, *, invoices: Sequence[Invoice], on: date) -> messages.Wanted:
+    """What an ad-hoc message is about, in the shape that the writer of messages takes.
+
+    Refused when nothing is chosen, nothing is owed, or two currencies are mixed.
+    """
+    case = case_of(customer.organisation, customer.pk, on)
+    chosen = {invoice.pk for invoice in invoices}
+    owed = [one for one in case.invoices if one.id in chosen and one.balance > 0]
+    if not owed:
+        raise Refused(_("Choisissez au moins une facture encore due par ce client."), "SETTLED")
+    if len({one.currency for one in owed}) > 1:
+        raise Refused(_("Un message ne peut pas mêler deux monnaies."), "TWO_CURRENCIES")
+    oldest = min(owed, key=lambda one: (one.due, one.number))
+    ids = tuple(one.id for one in owed)
+    action = engine.Action(
+        customer=customer.pk,
+        currency=oldest.currency,
+        plan=0,
+        level=0,
+        name="",
+        channel="email",
+        automatic=False,
+        reference=oldest.id,
+        invoices=ids,
+        carriers=(),
+        amount=sum(one.balance for one in owed),
+        since=on,
+    )
+    return messages.Wanted(action, case)
