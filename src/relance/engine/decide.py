@@ -46,7 +46,9 @@ def decide(case: Case, on: date, rules: Rules = DEFAULT_RULES) -> Decision:
         here = [carrier_of(case, plan, one, met, on, rules) for one in references(plan, chaseable)]
         acting = [carrier for carrier in here if carrier.acts]
         if acting:
-            actions += actions_of(case, plan, acting, chaseable, on)
+            wanted = actions_of(case, plan, acting, chaseable, on)
+            actions += wanted
+            here = as_grouped(here, wanted) if plan.grouping == "customer" else here
         carriers += here
     return Decision(on, tuple(actions), tuple(carriers), tuple(reasons), tuple(invoices.reasons))
 
@@ -99,6 +101,22 @@ def carrier_of(case: Case, plan: Plan, reference: Invoice, met: Contacts, on: da
     return Carrier(
         reference.currency, reference, done.reached, step, trigger, earliest, wanted, leaves, acts, acted, contact, code
     )
+
+
+def as_grouped(carriers: Sequence[Carrier], wanted: Sequence[Action]) -> list[Carrier]:
+    """Carriers that leave in one message share its fate: the code of the message, not the one they had alone (3.9)."""
+    codes = {one: action_code(action) for action in wanted for one in action.carriers}
+    return [
+        carrier._replace(code=codes.get(carrier.reference.id, carrier.code)) if carrier.acts else carrier
+        for carrier in carriers
+    ]
+
+
+def action_code(action: Action) -> str:
+    """Why a wanted action is left to a person; "" when it leaves by itself."""
+    if action.reason is not None:
+        return action.reason.code
+    return "" if action.automatic else "PENDING_MANUAL"
 
 
 def already_acted(history: Sequence[Entry], on: date, plan: Plan, reference: Invoice) -> bool:

@@ -81,9 +81,9 @@ def balance_refusal(case: Case, currency: str, invoices: Sequence[Invoice], mini
     due = 0
     for invoice in invoices:
         due += invoice.balance
-    credits = case.credits.get(currency, 0)
-    if due - credits <= 0:
-        return Reason("BALANCE_NOT_POSITIVE", {"balance": due, "credits": credits, "currency": currency})
-    if due - credits < minimum:
-        return Reason("BELOW_MINIMUM", {"balance": due - credits, "minimum": minimum, "currency": currency})
+    unapplied = case.credits.get(currency, 0)
+    if due - unapplied <= 0:
+        return Reason("BALANCE_NOT_POSITIVE", {"balance": due, "credits": unapplied, "currency": currency})
+    if due - unapplied < minimum:
+        return Reason("BELOW_MINIMUM", {"balance": due - unapplied, "minimum": minimum, "currency": currency})
     return None
