@@ -1,0 +1,66 @@
+"""Verbs of the ledger. Keyword-only; one transaction each; every one writes to the history.
+
+`on` is the organisation's local date of the act, `now` the moment (UTC) that the history keeps.
+Refusals are `LedgerError`s with a French sentence. `money` keeps `Invoice.balance_cents` and
+`Credit.left_cents`, `holds` keeps the copies of disputes, promises and holds.
+"""
+
+from relance.ledger.services.errors import (
+    CustomerError,
+    DisputeError,
+    DocumentError,
+    HoldError,
+    LedgerError,
+    MoneyError,
+)
+from relance.ledger.services.holds import (
+    hold,
+    open_dispute,
+    promise,
+    release,
+    resolve_dispute,
+    switch_plan_for_invoice,
+)
+from relance.ledger.services.money import (
+    add_credit,
+    add_invoice,
+    apply_credit,
+    attach_document,
+    record_payment,
+)
+from relance.ledger.services.people import (
+    add_customer,
+    edit_customer,
+    exclude,
+    include,
+    save_contact,
+    save_site,
+    searchable,
+)
+
+__all__ = [
+    "CustomerError",
+    "DisputeError",
+    "DocumentError",
+    "HoldError",
+    "LedgerError",
+    "MoneyError",
+    "add_credit",
+    "add_customer",
+    "add_invoice",
+    "apply_credit",
+    "attach_document",
+    "edit_customer",
+    "exclude",
+    "hold",
+    "include",
+    "open_dispute",
+    "promise",
+    "record_payment",
+    "release",
+    "resolve_dispute",
+    "save_contact",
+    "save_site",
+    "searchable",
+    "switch_plan_for_invoice",
+]
