@@ -26,6 +26,7 @@ IN_FLIGHT = (
     Status.SENDING,
     Status.RETRYING,
     Status.UNCERTAIN,
+    Status.SENT,  # until its entries are written
 )
 # Letters and SMS wait for a person until they have a provider.
 LEAVES_ALONE = frozenset({"email"})
@@ -368,8 +369,8 @@ def _history(
         "message__automatic",
         "message__currency",
     ):
-        kind = "sent" if purpose == "step" else purpose
+        deed: engine.Kind = "sent" if purpose == "step" else purpose
         found[customer].append(
-            engine.Entry(day, plan, reference, level or 0, kind, True, automatic, currency)
+            engine.Entry(day, plan, reference, level or 0, deed, True, automatic, currency)
         )
     return found

@@ -4,7 +4,7 @@ The outbox knows nothing of plans; it calls these two per batch (engine rules 3.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime
 
 from relance.accounts import clock
@@ -12,16 +12,22 @@ from relance.accounts.models import Organisation
 from relance.dunning import messages
 from relance.dunning.gather import Window, cases, plans_of, rules_of
 from relance.dunning.models import Action, Entry, InvoiceChase
+from relance.dunning.run import refresh
 from relance.engine import model as engine
 from relance.engine.review import recheck as engine_recheck
 from relance.history import services as history
 from relance.history.services import Fact
+from relance.outbox.delivery import Cancel, Hooks, Rewrite, Verdict
 from relance.outbox.models import Message, MessageInvoice
-from relance.outbox.services import Rewrite, Verdict
+
+
+def hooks(now: Callable[[], datetime]) -> Hooks:
+    """The two questions bound to a clock: the real one in a worker, a date's in a rehearsal."""
+    return Hooks(recheck=lambda batch: recheck(batch, now()), record=record)
 
 
 def recheck(batch: Sequence[Message], now: datetime) -> dict[int, Verdict]:
-    """A verdict per message id, asked of the engine with the facts of `now`."""
+    """Verdicts by message id, asked of the engine with the facts of `now`; none means leave it."""
     verdicts: dict[int, Verdict] = {}
     by_organisation: dict[int, list[Message]] = defaultdict(list)
     for message in batch:
@@ -55,26 +61,27 @@ def _recheck_some(
             without_actions_of=on if by_hand else None,
         )
     }
-    verdicts = {}
+    verdicts: dict[int, Verdict] = {}
     for message in batch:
         case = today[message.customer_id]
         if message.automatic and not organisation.sending_on:
-            verdicts[message.pk] = Verdict(cancel="SENDING_OFF")
-        elif message.purpose != Message.Purpose.STEP:
-            verdicts[message.pk] = _recheck_free(case, lines[message.pk])
+            verdicts[message.pk] = Cancel("SENDING_OFF")
+            continue
+        if message.purpose != Message.Purpose.STEP:
+            verdict = _recheck_free(case, lines[message.pk])
         else:
-            verdicts[message.pk] = _recheck_step(
-                organisation, on, message, case, lines[message.pk], rules
-            )
+            verdict = _recheck_step(organisation, on, message, case, lines[message.pk], rules)
+        if verdict:
+            verdicts[message.pk] = verdict
     return verdicts
 
 
-def _recheck_free(case: engine.Case, lines: Sequence[MessageInvoice]) -> Verdict:
+def _recheck_free(case: engine.Case, lines: Sequence[MessageInvoice]) -> Verdict | None:
     """A message written by a person replaces no step: it only dies when all it asks is paid."""
     owed = {invoice.id for invoice in case.invoices if invoice.balance > 0}
     if lines and not any(line.invoice_id in owed for line in lines):
-        return Verdict(cancel="SETTLED")
-    return Verdict()
+        return Cancel("SETTLED")
+    return None
 
 
 def _recheck_step(
@@ -84,29 +91,27 @@ def _recheck_step(
     case: engine.Case,
     lines: Sequence[MessageInvoice],
     rules: engine.Rules,
-) -> Verdict:
+) -> Verdict | None:
     asked = as_action(message, lines)
     answer = engine_recheck(case, on, asked, rules)
     if isinstance(answer, engine.Reason) and not message.automatic:
         # an address found meanwhile makes the step automatic again: it is still the same step
         answer = engine_recheck(case, on, asked._replace(automatic=True), rules)
     if isinstance(answer, engine.Reason):
-        return Verdict(cancel=answer.code)
+        return Cancel(answer.code)
     if answer.amount == message.amount_cents and len(answer.invoices) == len(lines):
-        return Verdict()
+        return None
     if not message.automatic:
-        return Verdict(cancel="CHANGED")
+        return Cancel("CHANGED")
     [draft] = messages.drafts(
         organisation, [messages.Wanted(answer, case)], on, not_before=message.not_before
     )
-    return Verdict(
-        rewrite=Rewrite(
-            subject=draft.subject,
-            text=draft.text,
-            html=draft.html,
-            amount_cents=draft.amount_cents,
-            lines=draft.lines,
-        )
+    return Rewrite(
+        subject=draft.subject,
+        text=draft.text,
+        html=draft.html,
+        amount_cents=draft.amount_cents,
+        lines=draft.lines,
     )
 
 
@@ -128,7 +133,7 @@ def as_action(message: Message, lines: Sequence[MessageInvoice]) -> engine.Actio
     )
 
 
-def record(sent: Sequence[Message], now: datetime) -> None:
+def record(sent: Sequence[Message]) -> None:
     """Write what follows from messages that have really left: entries, levels, history (D-07).
 
     Called inside the transaction that marks them sent.
@@ -136,12 +141,13 @@ def record(sent: Sequence[Message], now: datetime) -> None:
     lines: dict[int, list[MessageInvoice]] = defaultdict(list)
     for line in MessageInvoice.objects.filter(message__in=sent).order_by("id"):
         lines[line.message_id].append(line)
-    by_organisation: dict[int, list[Message]] = defaultdict(list)
+    by_day: dict[tuple[int, date], list[Message]] = defaultdict(list)
+    organisations = Organisation.objects.in_bulk({m.organisation_id for m in sent})
     for message in sent:
-        by_organisation[message.organisation_id].append(message)
-    for organisation in Organisation.objects.filter(pk__in=by_organisation):
-        on = clock.local_date(organisation, now)
-        mine = by_organisation[organisation.pk]
+        on = clock.local_date(organisations[message.organisation_id], sent_at(message))
+        by_day[message.organisation_id, on].append(message)
+    for (key, on), mine in sorted(by_day.items(), key=lambda item: item[0]):
+        organisation = organisations[key]
         Entry.objects.bulk_create(
             [entry for m in mine for entry in _entries(organisation, m, lines[m.pk], on)],
             batch_size=2000,
@@ -159,7 +165,8 @@ def record(sent: Sequence[Message], now: datetime) -> None:
             for line in lines[m.pk]
         ]
         save_chases(chases)
-        history.append(organisation, [f for m in mine for f in _facts(m, lines[m.pk], now, on)])
+        history.append(organisation, [f for m in mine for f in _facts(m, lines[m.pk], on)])
+        refresh(organisation, sorted({m.customer_id for m in mine}), on=on)
 
 
 def _entries(
@@ -190,9 +197,14 @@ def _entries(
     ]
 
 
-def _facts(
-    message: Message, lines: Sequence[MessageInvoice], now: datetime, on: date
-) -> list[Fact]:
+def sent_at(message: Message) -> datetime:
+    """When it left; the outbox gives only messages that have left."""
+    if message.sent_at is None:
+        raise ValueError(message.pk)
+    return message.sent_at
+
+
+def _facts(message: Message, lines: Sequence[MessageInvoice], on: date) -> list[Fact]:
     """One event per invoice told of, so that each invoice's history is whole (S2-16)."""
     data = {
         "level": message.level,
@@ -208,7 +220,7 @@ def _facts(
     return [
         Fact(
             "message_sent",
-            now,
+            sent_at(message),
             on,
             message.customer_id,
             invoice,

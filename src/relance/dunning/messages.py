@@ -56,7 +56,7 @@ def open_book(organisation: Organisation, wanted: Sequence[Wanted]) -> Book:
     """Read what is needed to write all of `wanted`, in five queries."""
     customer_ids = {w.action.customer for w in wanted}
     invoice_ids = {key for w in wanted for key in w.action.invoices}
-    customers = Customer.objects.filter(organisation=organisation).in_bulk(customer_ids)  # type: ignore[arg-type]
+    customers = Customer.objects.filter(organisation=organisation).in_bulk(customer_ids)
     contacts: dict[int, list[Contact]] = {}
     for contact in Contact.objects.filter(
         organisation=organisation, customer_id__in=customer_ids, invalid_since__isnull=True
@@ -81,7 +81,7 @@ def open_book(organisation: Organisation, wanted: Sequence[Wanted]) -> Book:
             template__isnull=False,
         ).values_list("plan_id", "level", "template__subject", "template__body")
     }
-    return Book(organisation, customers, contacts, favourites, sites, words)  # type: ignore[arg-type]
+    return Book(organisation, customers, contacts, favourites, sites, words)
 
 
 def recipients(book: Book, customer_id: int, invoices: Iterable[int]) -> list[Recipient]:

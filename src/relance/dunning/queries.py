@@ -19,7 +19,8 @@ from relance.outbox.models import Message
 class Explanation(NamedTuple):
     """Why something was done for a customer on a date, or why not.
 
-    `state`: acted, pending, waiting or nothing, as `relance replay --reasons` says it.
+    `state`: acted, pending, waiting or nothing, as `relance replay --reasons` says it, and
+    leaving when the message of that day has not left yet.
     `expected`: the day is to come, and the answer supposes no payment until then (section 6).
     """
 
@@ -42,6 +43,8 @@ def explain(organisation: Organisation, customer_id: int, *, on: date, today: da
     acted = tuple(e for e in case.history if e.on == on and e.kind in ("sent", "marked"))
     if acted:
         state = "acted"
+    elif decision.automatic:
+        state = "leaving"
     elif decision.manual:
         state = "pending"
     elif any(carrier.leaves for carrier in decision.carriers):

@@ -6,6 +6,7 @@ person must do is opened, kept or withdrawn. What it found is copied to `Outlook
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -162,10 +163,10 @@ def _queue(
     if spread:
         seconds = min(3600, 4 * len(drafts))
         drafts = [
-            draft._replace(not_before=start + timedelta(seconds=draft.customer_id % seconds))
+            replace(draft, not_before=start + timedelta(seconds=draft.customer_id % seconds))
             for draft in drafts
         ]
-    return len(outbox.queue(drafts=drafts, now=now))
+    return len(outbox.queue(drafts=drafts, now=now).messages)
 
 
 def _update_actions(
@@ -313,7 +314,8 @@ def _update_outlooks(
         )
     }
     fields = ["on", "state", "code", "next_on", "next_level", "next_automatic"]
-    fresh, changed = [], []
+    fresh: list[Outlook] = []
+    changed: list[Outlook] = []
     for customer, state in outlooks.items():
         before = known.get(customer)
         if before is not None and before[1] == state:

@@ -12,7 +12,7 @@ from relance.dunning import messages
 from relance.dunning.gather import rules_of
 from relance.dunning.models import Action, Channel
 from relance.dunning.run import refresh, stored
-from relance.dunning.services.common import Refused, case_of, chased, enter, tell
+from relance.dunning.services.common import Refused, case_of, chased, enter, queue_one, tell
 from relance.engine import deeds, wording
 from relance.engine import model as engine
 from relance.engine.review import recheck
@@ -107,10 +107,7 @@ def send_action(
         copies=[actor.email] if copy_to_me else [],
         not_before=now + timedelta(seconds=UNDO_SECONDS),
     )
-    queued = outbox.queue(drafts=[draft], now=now)
-    if not queued:
-        raise Refused(_("Ce message est déjà en route."), "ALREADY_QUEUED")
-    return queued[0]
+    return queue_one(draft, now=now)
 
 
 @transaction.atomic

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from datetime import date, datetime
 
+from django.utils.translation import gettext as _
+
 from relance.accounts.models import Organisation, User
 from relance.dunning.gather import Window, cases, plans_of
 from relance.dunning.hooks import save_chases
@@ -10,6 +12,8 @@ from relance.dunning.models import Entry, InvoiceChase
 from relance.engine import model as engine
 from relance.history import services as history
 from relance.history.services import Fact
+from relance.outbox import services as outbox
+from relance.outbox.models import Message
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer, not an accident
@@ -102,3 +106,18 @@ def tell(
         organisation,
         [Fact(kind, now, on, customer_id, key, data=data, actor=actor) for key in ids],
     )
+
+
+def queue_one(draft: outbox.Draft, *, now: datetime) -> Message:
+    """Queue one message, or `Refused` with what the outbox found."""
+    queued = outbox.queue(drafts=[draft], now=now)
+    if queued.messages:
+        return queued.messages[0]
+    refusal = queued.refused[0]
+    if refusal.code == "BAD_ADDRESS":
+        text = _("L’adresse « %(address)s » n’est pas valable.") % {"address": refusal.detail}
+    elif refusal.code == "NO_RECIPIENT":
+        text = _("Ce client n’a aucune adresse e-mail valable.")
+    else:
+        text = _("Ce message est déjà en route.")
+    raise Refused(text, refusal.code)

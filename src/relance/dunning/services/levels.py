@@ -109,7 +109,7 @@ def _after_deed(
 ) -> None:
     """Withdraw what the deed makes pointless, tell the journal, look again."""
     organisation = customer.organisation
-    references = [entry.reference for entry in entries if entry.reference is not None]
+    references = [int(entry.reference) for entry in entries if entry.reference is not None]
     Action.objects.filter(
         customer=customer, reference_id__in=references, status=Action.Status.OPEN
     ).update(status=Action.Status.WITHDRAWN, closed_on=on, closed_by=actor, withdrawn_reason=kind)

@@ -10,10 +10,9 @@ from django.utils.translation import gettext as _
 from relance.accounts.models import User
 from relance.dunning import messages
 from relance.dunning.services.actions import UNDO_SECONDS
-from relance.dunning.services.common import Refused, case_of
+from relance.dunning.services.common import Refused, case_of, queue_one
 from relance.engine import model as engine
 from relance.ledger.models import Customer, Invoice
-from relance.outbox import services as outbox
 from relance.outbox.models import Message
 
 
@@ -29,7 +28,7 @@ def write_to(
     recipients: Sequence[str] = (),
     copy_to_me: bool = False,
 ) -> Message:
-    """ "Relancer" (S3-16): an e-mail between two steps, about these invoices. A contact, no level."""
+    """An e-mail between two steps about these invoices (S3-16): a contact, no level."""
     organisation = customer.organisation
     [draft] = messages.drafts(
         organisation,
@@ -52,10 +51,10 @@ def write_to(
         recipients=to,
         copies=[actor.email] if copy_to_me else [],
         lines=[
-            replace(line, carrier=False, plan_id=None, level=None, cycle=0) for line in draft.lines
+            line._replace(carrier=False, plan_id=None, level=None, cycle=0) for line in draft.lines
         ],
     )
-    return outbox.queue(drafts=[draft], now=now)[0]
+    return queue_one(draft, now=now)
 
 
 def free_message(customer: Customer, *, invoices: Sequence[Invoice], on: date) -> messages.Wanted:

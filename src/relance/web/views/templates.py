@@ -1,0 +1,13 @@
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path
+
+from relance.web.requests import enter
+
+
+def template_list(request: HttpRequest, slug: str) -> HttpResponse:
+    enter(request, slug)
+    return render(request, "base.html")
+
+
+urlpatterns = [path("modeles/", template_list, name="template_list")]

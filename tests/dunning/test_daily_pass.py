@@ -1,0 +1,178 @@
+"""One ledger through the main job: the pass decides, the outbox sends, history remembers."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import pytest
+
+from relance.accounts.models import Organisation, User
+from relance.dunning import run, services
+from relance.dunning.hooks import hooks
+from relance.dunning.models import Action, Entry, InvoiceChase, Outlook, Plan
+from relance.dunning.queries import explain, upcoming
+from relance.history.models import Event
+from relance.history.services import verify
+from relance.ledger.models import Customer
+from relance.outbox import identity
+from relance.outbox.channels.fake import FakeChannel
+from relance.outbox.delivery import deliver_batch
+from relance.outbox.models import Message, Status
+from tests.conftest import at, make_customer, make_invoice
+
+DUE = date(2026, 11, 2)
+
+
+def pass_and_deliver(organisation: Organisation, on: date) -> None:
+    run.run(organisation, on=on, now=at(on), spread=False, pause=0)
+    deliver_batch(
+        worker=identity.new_name(),
+        now=lambda: at(on),
+        hooks=hooks(lambda: at(on)),
+        limit=500,
+        channels={"email": FakeChannel},
+    )
+
+
+def sent(customer: Customer) -> Sequence[tuple[date, int]]:
+    return list(
+        Entry.objects.filter(customer=customer, kind="sent")
+        .order_by("id")
+        .values_list("on", "level")
+    )
+
+
+def test_a_plan_runs_its_course_over_smtp_and_the_calendar(customer: Customer) -> None:
+    """S3-24: J+10 waits for the DMC; due on Monday 2 November 2026, so J+12 is Saturday 14."""
+    make_invoice(customer, "F-1", DUE)
+    for offset in range(-10, 30):
+        pass_and_deliver(customer.organisation, DUE + timedelta(days=offset))
+    assert sent(customer) == [
+        (date(2026, 10, 30), 1),
+        (date(2026, 11, 9), 2),
+        (date(2026, 11, 16), 3),
+    ]
+    [action] = Action.objects.filter(customer=customer, status="open")
+    assert (action.level, action.channel, action.due_on) == (4, "call", date(2026, 11, 22))
+    assert InvoiceChase.objects.get().level == 3
+
+
+def test_the_pass_repeated_the_same_day_adds_nothing(customer: Customer) -> None:
+    """Complaint of beyond.md C: one run twice sends nothing twice."""
+    make_invoice(customer, "F-1", DUE)
+    on = DUE + timedelta(days=7)
+    for _again in range(3):
+        run.run(customer.organisation, on=on, now=at(on), spread=False, pause=0)
+    assert Message.objects.count() == 1
+    pass_and_deliver(customer.organisation, on)
+    pass_and_deliver(customer.organisation, on)
+    assert Message.objects.count() == 1
+
+
+def test_a_payment_between_the_pass_and_the_departure_stops_the_message(customer: Customer) -> None:
+    """Engine 3.11: asked again just before; no level moves."""
+    invoice = make_invoice(customer, "F-1", DUE)
+    on = DUE + timedelta(days=7)
+    run.run(customer.organisation, on=on, now=at(on), spread=False, pause=0)
+    invoice.balance_cents = 0
+    invoice.save()
+    pass_and_deliver(customer.organisation, on)
+    message = Message.objects.get()
+    assert (message.status, message.reason) == (Status.CANCELLED, "NO_OPEN_INVOICE")
+    assert not Entry.objects.exists()
+
+
+def test_one_of_two_invoices_paid_meanwhile_is_taken_out_of_the_text(customer: Customer) -> None:
+    """Engine 3.11: the message is rendered again without it."""
+    make_invoice(customer, "F-1", DUE, 100_00)
+    second = make_invoice(customer, "F-2", DUE + timedelta(days=1), 50_00)
+    on = DUE + timedelta(days=7)
+    run.run(customer.organisation, on=on, now=at(on), spread=False, pause=0)
+    assert Message.objects.get().amount_cents == 150_00
+    second.balance_cents = 0
+    second.save()
+    pass_and_deliver(customer.organisation, on)
+    message = Message.objects.get()
+    assert (message.status, message.amount_cents) == (Status.SENT, 100_00)
+    assert "F-2" not in message.text and "F-1" in message.text
+
+
+def test_without_an_address_a_person_is_asked_and_the_night_goes_on(
+    organisation: Organisation, plan: Plan
+) -> None:
+    """D-12, S3-14: an automatic step without recipient becomes an action; the others leave."""
+    silent = make_customer(organisation, plan, "Chantier Quai Ouest", email="")
+    other = make_customer(organisation, plan, "Garage Lemoine")
+    make_invoice(silent, "F-1", DUE)
+    make_invoice(other, "F-2", DUE)
+    pass_and_deliver(organisation, DUE + timedelta(days=7))
+    action = Action.objects.get(customer=silent)
+    assert (action.reason, action.level, action.status) == ("NO_RECIPIENT", 2, "open")
+    assert sent(other) == [(date(2026, 11, 9), 2)]
+
+
+def test_the_switch_stops_what_is_automatic(customer: Customer) -> None:
+    make_invoice(customer, "F-1", DUE)
+    organisation = customer.organisation
+    organisation.sending_on = False
+    organisation.save()
+    on = DUE + timedelta(days=7)
+    record = run.run(organisation, on=on, now=at(on), spread=False, pause=0)
+    assert (record.queued, record.held, Message.objects.count()) == (0, 1, 0)
+
+
+def test_why_answers_for_yesterday_today_and_tomorrow(customer: Customer) -> None:
+    """A1: any date, with the facts of that date."""
+    make_invoice(customer, "F-1", DUE)
+    organisation = customer.organisation
+    for offset in range(0, 12):
+        pass_and_deliver(organisation, DUE + timedelta(days=offset))
+    today = DUE + timedelta(days=11)
+    answers = {
+        offset: explain(organisation, customer.pk, on=DUE + timedelta(days=offset), today=today)
+        for offset in (5, 7, 11, 14)
+    }
+    codes = {offset: [r.code for r in answer.reasons] for offset, answer in answers.items()}
+    assert codes == {
+        5: ["NOT_YET_TRIGGERED"],
+        7: ["NOT_YET_TRIGGERED"],
+        11: ["MIN_CONTACT_DELAY"],
+        14: [],
+    }
+    assert [answers[o].state for o in (5, 7, 11, 14)] == ["waiting", "acted", "waiting", "leaving"]
+    assert answers[14].expected
+
+
+def test_the_sixty_days_to_come_are_what_then_happens(customer: Customer) -> None:
+    make_invoice(customer, "F-1", DUE)
+    organisation = customer.organisation
+    foreseen = [
+        (p.on, p.action.level) for p in upcoming(organisation, customer.pk, today=DUE, days=16)
+    ]
+    for offset in range(0, 17):
+        pass_and_deliver(organisation, DUE + timedelta(days=offset))
+    assert foreseen == list(sent(customer))
+
+
+def test_an_action_is_sent_by_its_owner_and_only_once(customer: Customer, owner: User) -> None:
+    """S3-09: my task list, send; the call of level 4 is completed with its note."""
+    make_invoice(customer, "F-1", DUE)
+    for offset in range(-5, 30):
+        pass_and_deliver(customer.organisation, DUE + timedelta(days=offset))
+    on = DUE + timedelta(days=30)
+    action = Action.objects.get(status="open")
+    services.complete_action(action, actor=owner, on=on, now=at(on), note="Paiera vendredi")
+    with pytest.raises(services.Refused) as refused:
+        services.complete_action(action, actor=owner, on=on, now=at(on))
+    assert refused.value.code == "CLOSED"
+    assert sent(customer)[-1] == (on, 4)
+    assert Event.objects.filter(kind="action_done").get().data["note"] == "Paiera vendredi"
+    assert Outlook.objects.get(customer=customer).code == "END_OF_PLAN"
+
+
+def test_history_is_a_chain_that_shows_tampering(customer: Customer) -> None:
+    make_invoice(customer, "F-1", DUE)
+    for offset in (-3, 7):
+        pass_and_deliver(customer.organisation, DUE + timedelta(days=offset))
+    assert verify(customer.organisation) is None
+    Event.objects.filter(seq=1).update(kind="something_else")
+    assert verify(customer.organisation) == 1
