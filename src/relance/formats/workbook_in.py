@@ -69,7 +69,7 @@ class SheetIn:
 
     def rows(self) -> Iterator[tuple[int, list[Cell]]]:
         """1-based line and cells; cells of Excel errors or times are texts."""
-        yield from enumerate(self.sheet.iter_rows(), start=1)  # type: ignore[misc]
+        yield from enumerate(self.sheet.iter_rows(), start=1)
 
 
 def open_sheet(source: Source, wanted: str | None, limits: Limits) -> SheetIn | Fault:
