@@ -22,6 +22,7 @@ class Status(models.TextChoices):
     UNCERTAIN = "uncertain", _("Envoi incertain")
 
 
+WAITING = [Status.QUEUED, Status.RETRYING]
 VOID = [Status.FAILED, Status.CANCELLED, Status.EXPIRED, Status.BOUNCED]
 
 
@@ -60,8 +61,12 @@ class Message(models.Model):
     made_at = models.DateTimeField()
     claimed_by = models.CharField(max_length=80, blank=True)
     claimed_at = models.DateTimeField(null=True)
+    handed_at = models.DateTimeField(
+        null=True, help_text="Set just before the point of no return of the present claim."
+    )
     attempts = models.PositiveSmallIntegerField(default=0)
-    sent_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True, help_text="The other side took it.")
+    ended_at = models.DateTimeField(null=True, help_text="When it reached its present end.")
     error = models.TextField(blank=True)
     reason = models.CharField(max_length=30, blank=True, help_text="Why it was cancelled.")
     recorded = models.BooleanField(default=False, help_text="Its entries are in dunning.")
@@ -74,7 +79,12 @@ class Message(models.Model):
                 condition=Q(status__in=["queued", "retrying"]),
             ),
             models.Index(
-                fields=["claimed_at"], name="message_sending", condition=Q(status="sending")
+                fields=["claimed_by"], name="message_sending", condition=Q(status="sending")
+            ),
+            models.Index(
+                fields=["id"],
+                name="message_unrecorded",
+                condition=Q(status="sent", recorded=False),
             ),
             models.Index(fields=["organisation", "status", "-id"], name="message_by_status"),
             models.Index(fields=["organisation", "customer", "-id"], name="message_by_customer"),
@@ -116,10 +126,16 @@ class MessageInvoice(models.Model):
 class Attempt(models.Model):
     """One try to hand a message over, with what the other side answered."""
 
+    class Outcome(models.TextChoices):
+        SENT = "sent", _("Parti")
+        TEMPORARY = "temporary", _("Refus temporaire")
+        PERMANENT = "permanent", _("Refus définitif")
+        UNCERTAIN = "uncertain", _("Sans réponse")
+
     organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
     message = models.ForeignKey(Message, models.CASCADE, related_name="tries")
     at = models.DateTimeField()
     worker = models.CharField(max_length=80)
-    outcome = models.CharField(max_length=10, help_text="sent, temporary, permanent, uncertain.")
+    outcome = models.CharField(max_length=10, choices=Outcome.choices)
     code = models.PositiveSmallIntegerField(null=True)
     answer = models.TextField(blank=True)

@@ -1,0 +1,407 @@
+"""Deliver what is due: claim, re-check, hand over outside any transaction, write it down."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+
+from relance.outbox import claims
+from relance.outbox.channels.base import Channel, DeliveryError, Receipt
+from relance.outbox.channels.email import EmailChannel
+from relance.outbox.models import Attempt, Message, MessageInvoice, Status
+from relance.outbox.services import Line
+
+log = logging.getLogger(__name__)
+
+BACKOFF = [
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=6),
+    timedelta(hours=24),
+]
+WRITE_EVERY = timedelta(seconds=2)
+CHANNELS: dict[str, Callable[[], Channel]] = {"email": EmailChannel}
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Not wanted any more, for this reason (a code of engine.md section 5)."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Postpone:
+    """Wanted, but not before this moment."""
+
+    until: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """Wanted, in other words: some of its invoices were paid meanwhile (S3-11)."""
+
+    subject: str
+    text: str
+    html: str
+    lines: Sequence[Line]
+    amount_cents: int
+
+
+Verdict = Cancel | Postpone | Rewrite
+
+
+def _no_verdicts(messages: Sequence[Message]) -> Mapping[int, Verdict]:
+    return {}
+
+
+def _nothing(messages: Sequence[Message]) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the rooms above do at the right moments.
+
+    `recheck`: asked for a batch after its claim, outside any transaction; a verdict by message
+    id, none leaves the message as it is. `record`: the messages that left (`sent_at` set, lines
+    loaded), in the transaction that makes them sent, exactly once for each. `ended`: those just
+    cancelled, failed or uncertain (`status` tells), in the transaction that makes them so.
+    """
+
+    recheck: Callable[[Sequence[Message]], Mapping[int, Verdict]] = _no_verdicts
+    record: Callable[[Sequence[Message]], None] = _nothing
+    ended: Callable[[Sequence[Message]], None] = _nothing
+
+
+@dataclass
+class Report:
+    """Counts of messages; `unreachable` is what the server said when it could not be reached."""
+
+    claimed: int = 0
+    sent: int = 0
+    retrying: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    postponed: int = 0
+    uncertain: int = 0
+    given_back: int = 0
+    unreachable: str = ""
+
+    def __iadd__(self, other: "Report") -> "Report":
+        for each in fields(self):
+            mine, others = getattr(self, each.name), getattr(other, each.name)
+            setattr(self, each.name, (others or mine) if each.type is str else mine + others)
+        return self
+
+
+@dataclass
+class _Batch:
+    """One claim on its way out, over one line per channel."""
+
+    worker: str
+    now: Callable[[], datetime]
+    hooks: Hooks
+    report: Report
+    lines_out: dict[str, Channel] = field(default_factory=dict)
+    left: list[Message] = field(default_factory=list)
+    receipts: dict[int, Receipt] = field(default_factory=dict)
+
+
+def deliver_batch(
+    *,
+    worker: str,
+    now: Callable[[], datetime],
+    hooks: Hooks,
+    limit: int = 50,
+    channels: Mapping[str, Callable[[], Channel]] | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Report:
+    """Claim at most `limit` due messages and deliver them; an empty report when none is due.
+
+    `worker` comes from `identity.new_name()`; two threads never share one. `stopping` is asked
+    before each message: the rest then goes back to the queue untouched. Whatever happens, no
+    message is handed over twice, and each ends in a state that says what is known about it.
+    """
+    channels = CHANNELS if channels is None else channels
+    batch = _Batch(worker, now, hooks, Report())
+    messages = claims.claim(worker=worker, at=now(), limit=limit, channels=list(channels))
+    batch.report.claimed = len(messages)
+    if not messages:
+        return batch.report
+    written = now()
+    try:
+        for message in _still_wanted(batch, messages):
+            if stopping() or batch.report.unreachable:
+                break
+            if message.channel not in batch.lines_out:
+                batch.lines_out[message.channel] = channels[message.channel]()
+            _deliver(batch, message)
+            if now() - written >= WRITE_EVERY:
+                _write(batch)
+                written = now()
+    finally:
+        for line in batch.lines_out.values():
+            line.close()
+        _write(batch)
+        batch.report += settle_claims(claimant=worker, at=now(), hooks=hooks)
+    return batch.report
+
+
+def _deliver(batch: _Batch, message: Message) -> None:
+    def hand_over() -> None:
+        claims.mark_handing(message=message, worker=batch.worker, at=batch.now())
+
+    try:
+        line = batch.lines_out[message.channel]
+        receipt = line.deliver(message, at=batch.now(), hand_over=hand_over)
+    except DeliveryError as error:
+        if error.unreachable:
+            batch.report.unreachable = error.answer or "unreachable"
+            _note(batch, message, error)
+        elif error.uncertain:  # its mark stays: settle_claims says so at the end of the batch
+            _note(batch, message, error)
+        else:
+            _put_off(batch, message, error)
+    except claims.ClaimLostError:
+        log.warning("message %s was taken from %s", message.pk, batch.worker)
+    else:
+        batch.receipts[message.pk] = receipt
+        if claims.mark_left(message=message, worker=batch.worker, at=batch.now()):
+            batch.left.append(message)
+        else:
+            log.error("message %s left, but was settled otherwise meanwhile", message.pk)
+
+
+def _note(batch: _Batch, message: Message, error: DeliveryError) -> None:
+    """Keep what was said where people look; no try is spent on a server that is down."""
+    mine = Message.objects.filter(pk=message.pk, claimed_by=batch.worker)
+    mine.update(error=error.answer)
+
+
+@transaction.atomic
+def _put_off(batch: _Batch, message: Message, error: DeliveryError) -> None:
+    """Another try later, or failed: at once when permanent, else after the last of BACKOFF."""
+    at = batch.now()
+    final = error.permanent or message.attempts >= len(BACKOFF)
+    status = Status.FAILED if final else Status.RETRYING
+    changed = Message.objects.filter(
+        pk=message.pk, claimed_by=batch.worker, status=Status.SENDING
+    ).update(
+        status=status,
+        attempts=F("attempts") + 1,
+        not_before=message.not_before if final else at + BACKOFF[message.attempts],
+        error=error.answer,
+        ended_at=at if final else None,
+        claimed_by="",
+        handed_at=None,
+    )
+    if not changed:
+        return
+    outcome = Attempt.Outcome.PERMANENT if error.permanent else Attempt.Outcome.TEMPORARY
+    _attempt(batch.worker, message, at, outcome, error.code, error.answer).save()
+    if final:
+        MessageInvoice.objects.filter(message=message).update(live=False)
+        message.status, message.error, message.ended_at = status, error.answer, at
+        _tell_ended(batch.hooks, [message])
+        batch.report.failed += 1
+    else:
+        batch.report.retrying += 1
+
+
+def _tell_ended(hooks: Hooks, messages: list[Message]) -> None:
+    """What the rooms above do then must not keep the state of a message from being told."""
+    if not messages:
+        return
+    try:
+        with transaction.atomic():
+            hooks.ended(messages)
+    except Exception:
+        log.exception("the end of %d messages could not be noted", len(messages))
+
+
+def _attempt(
+    worker: str, message: Message, at: datetime, outcome: str, code: int | None, answer: str
+) -> Attempt:
+    return Attempt(
+        organisation_id=message.organisation_id,
+        message=message,
+        at=at,
+        worker=worker,
+        outcome=outcome,
+        code=code,
+        answer=answer,
+    )
+
+
+def _write(batch: _Batch) -> None:
+    """Make the messages that left since the last time `sent`, with their entries."""
+    left, batch.left = batch.left, []
+    if left:
+        batch.report.sent += _make_sent(batch.worker, left, batch.hooks, batch.receipts)
+
+
+def _make_sent(
+    worker: str, messages: list[Message], hooks: Hooks, receipts: Mapping[int, Receipt]
+) -> int:
+    """Status and entries in one transaction; when `record` fails, the status alone.
+
+    That a mail left is true whatever else goes wrong: its entries are then asked for again by
+    `record_pending`.
+    """
+    try:
+        return _sent(worker, messages, receipts, hooks.record)
+    except Exception:
+        log.exception("%d messages left; their entries could not be written", len(messages))
+        return _sent(worker, messages, receipts, None)
+
+
+@transaction.atomic
+def _sent(
+    worker: str,
+    messages: list[Message],
+    receipts: Mapping[int, Receipt],
+    record: Callable[[Sequence[Message]], None] | None,
+) -> int:
+    mine = set(
+        Message.objects.select_for_update()
+        .filter(pk__in=[message.pk for message in messages], claimed_by=worker)
+        .filter(status__in=[Status.SENDING, Status.UNCERTAIN])
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+    gone = [message for message in messages if message.pk in mine]
+    Message.objects.filter(pk__in=mine).update(
+        status=Status.SENT,
+        recorded=record is not None,
+        attempts=F("attempts") + 1,
+        ended_at=F("sent_at"),
+        claimed_by="",
+        error="",
+    )
+    tries = []
+    for message in gone:
+        message.status = Status.SENT
+        message.recorded = record is not None
+        receipt = receipts.get(message.pk, Receipt())
+        answer = receipt.answer
+        if receipt.refused:
+            answer += "".join(f"\n{to}: {why}" for to, why in receipt.refused.items())
+            Message.objects.filter(pk=message.pk).update(error=answer)
+        at = message.sent_at or message.made_at
+        tries.append(_attempt(worker, message, at, Attempt.Outcome.SENT, receipt.code, answer))
+    Attempt.objects.bulk_create(tries)
+    if record and gone:
+        record(gone)
+    return len(gone)
+
+
+def _still_wanted(batch: _Batch, messages: list[Message]) -> list[Message]:
+    """Ask `recheck` for all at once and obey; the messages to deliver, as they are now."""
+    verdicts = dict(_verdicts(batch, messages))
+    spoilt = {pk for pk, verdict in verdicts.items() if isinstance(verdict, DeliveryError)}
+    wanted = [m for m in messages if m.pk not in spoilt]
+    for message in messages:
+        if isinstance(error := verdicts.get(message.pk), DeliveryError):
+            _put_off(batch, message, error)
+    changes = {pk: v for pk, v in verdicts.items() if not isinstance(v, DeliveryError)}
+    if not changes:
+        return wanted
+    with transaction.atomic():
+        kept = [m for m in wanted if _obey(batch, m, changes.get(m.pk))]
+        cancelled = [m for m in wanted if m.status == Status.CANCELLED]
+        MessageInvoice.objects.filter(message__in=cancelled).update(live=False)
+        _tell_ended(batch.hooks, cancelled)
+    rewritten = [m.pk for m in kept if isinstance(changes.get(m.pk), Rewrite)]
+    fresh = claims.whole(Message.objects.filter(pk__in=rewritten)).in_bulk()
+    return [fresh.get(m.pk, m) for m in kept]
+
+
+def _verdicts(batch: _Batch, messages: list[Message]) -> Mapping[int, Verdict | DeliveryError]:
+    """The hook's answers; a message on which it breaks is put off, the others go on."""
+    try:
+        return batch.hooks.recheck(messages)
+    except Exception as fault:
+        log.exception("the re-check of %d messages failed", len(messages))
+        if len(messages) == 1:
+            return {messages[0].pk: DeliveryError(f"re-check: {type(fault).__name__}: {fault}")}
+    verdicts: dict[int, Verdict | DeliveryError] = {}
+    for message in messages:
+        verdicts.update(_verdicts(batch, [message]))
+    return verdicts
+
+
+def _obey(batch: _Batch, message: Message, verdict: Verdict | None) -> bool:
+    """Write one verdict down; True when the message is still to be delivered."""
+    mine = Message.objects.filter(pk=message.pk, claimed_by=batch.worker, status=Status.SENDING)
+    if isinstance(verdict, Cancel):
+        at = batch.now()
+        if mine.update(status=Status.CANCELLED, reason=verdict.reason, ended_at=at, claimed_by=""):
+            message.status, message.reason, message.ended_at = Status.CANCELLED, verdict.reason, at
+            batch.report.cancelled += 1
+        return False
+    if isinstance(verdict, Postpone):
+        status = Status.RETRYING if message.attempts else Status.QUEUED
+        batch.report.postponed += mine.update(
+            status=status, not_before=verdict.until, reason=verdict.reason, claimed_by=""
+        )
+        return False
+    if isinstance(verdict, Rewrite):
+        return _rewrite(message, mine.filter(handed_at__isnull=True), verdict)
+    return True
+
+
+def _rewrite(message: Message, mine: QuerySet[Message], verdict: Rewrite) -> bool:
+    subject = " ".join(verdict.subject.split())[:300]
+    amount = verdict.amount_cents
+    if not mine.update(subject=subject, text=verdict.text, html=verdict.html, amount_cents=amount):
+        return False
+    MessageInvoice.objects.filter(message=message).delete()
+    MessageInvoice.objects.bulk_create(
+        MessageInvoice(organisation_id=message.organisation_id, message=message, **line._asdict())
+        for line in verdict.lines
+    )
+    return True
+
+
+def settle_claims(*, claimant: str, at: datetime, hooks: Hooks) -> Report:
+    """End the claims of one that will not go on with them: at the end of a batch, or dead."""
+    if not Message.objects.filter(status=Status.SENDING, claimed_by=claimant).exists():
+        return Report()
+    with transaction.atomic():
+        found = claims.abandon(claimant=claimant, at=at)
+        _tell_ended(hooks, found.uncertain)
+    sent = _make_sent(claimant, found.left, hooks, {}) if found.left else 0
+    return Report(sent=sent, given_back=found.requeued, uncertain=len(found.uncertain))
+
+
+def recover(*, at: datetime, hooks: Hooks) -> Report:
+    """Settle the claims of workers that died; any process may do so at any time."""
+    report = Report()
+    for claimant in claims.dead_claimants(at=at):
+        report += settle_claims(claimant=claimant, at=at, hooks=hooks)
+    return report
+
+
+def record_pending(*, hooks: Hooks, limit: int = 100) -> int:
+    """Write the entries of messages that left without them (settled by hand, a failed hook).
+
+    One by one, so that one that cannot be recorded does not stop the others; how many were.
+    """
+    pending = Message.objects.filter(status=Status.SENT, recorded=False).order_by("pk")
+    done = 0
+    for pk in list(pending.values_list("pk", flat=True)[:limit]):
+        try:
+            with transaction.atomic():
+                if not Message.objects.filter(pk=pk, recorded=False).update(recorded=True):
+                    continue  # another worker did
+                hooks.record(list(claims.whole(Message.objects.filter(pk=pk))))
+                done += 1
+        except Exception:
+            log.exception("the entries of message %s could not be written", pk)
+    return done

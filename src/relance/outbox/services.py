@@ -1,0 +1,393 @@
+"""Verbs of the outbox: queue drafts, and what people do with a message that waits or failed.
+
+Each change of state is one conditional UPDATE: of two people or processes, one wins and the
+other gets StateConflictError. `delivery` sends.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from email.utils import parseaddr
+from typing import NamedTuple
+from uuid import uuid4
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from relance.accounts.models import Organisation, User
+from relance.outbox.models import VOID, WAITING, Attempt, Message, MessageInvoice, Status
+
+CHUNK = 500
+NOT_GONE = [Status.DRAFT, Status.TO_APPROVE, *WAITING]
+
+
+class OutboxError(Exception):
+    """A verb that could not be done; nothing was changed."""
+
+
+class StateConflictError(OutboxError):
+    """The message is not, or no longer, in a state that allows this: it is in `status`."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"the message is {status}")
+        self.status = status
+
+
+class StepAlreadyQueuedError(OutboxError):
+    """Another live message already carries the same step of one of these invoices."""
+
+
+class Line(NamedTuple):
+    """An invoice told of: cents asked for it; a carrier's level rises with the message."""
+
+    invoice_id: int
+    amount_cents: int
+    carrier: bool = False
+    plan_id: int | None = None
+    cycle: int = 0
+    level: int | None = None
+
+    @property
+    def step(self) -> tuple[int, int | None, int, int | None] | None:
+        """What may be carried by one live message only; None when it is no step of a plan."""
+        if not self.carrier or self.plan_id is None or self.level is None:
+            return None
+        return (self.invoice_id, self.plan_id, self.cycle, self.level)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A message rendered in full. `sender` and `reply_to` are RFC 5322 mailboxes.
+
+    `on` is the local date of the decision, `not_before` the UTC moment from which it may leave;
+    `copies` are blind (S2-20); `status` may also be draft or to_approve.
+    """
+
+    organisation: Organisation
+    customer_id: int
+    on: date
+    not_before: datetime
+    sender: str
+    recipients: Sequence[str]
+    subject: str
+    text: str
+    html: str = ""
+    reply_to: str = ""
+    copies: Sequence[str] = ()
+    lines: Sequence[Line] = ()
+    purpose: str = Message.Purpose.STEP
+    channel: str = "email"
+    automatic: bool = False
+    plan_id: int | None = None
+    action_id: int | None = None
+    reference_id: int | None = None
+    level: int | None = None
+    level_name: str = ""
+    currency: str = "EUR"
+    amount_cents: int = 0
+    made_by: User | None = None
+    status: str = Status.QUEUED
+
+
+class Refusal(NamedTuple):
+    """A draft that was not queued: ALREADY_QUEUED, NO_RECIPIENT or BAD_ADDRESS (`detail`)."""
+
+    draft: Draft
+    code: str
+    detail: str = ""
+
+
+class Queued(NamedTuple):
+    """What `queue` did: the messages written, in the order of their drafts, and the others."""
+
+    messages: list[Message]
+    refused: list[Refusal]
+
+
+def queue(*, drafts: Iterable[Draft], now: datetime) -> Queued:
+    """Store the drafts as messages, each with a Message-ID of its own (spec mail B2).
+
+    A step that a live message already carries is refused, by one question per chunk first and
+    by the unique constraint as the last guard (architecture rule 5); the others are kept. Each
+    chunk of 500 is a transaction, or a savepoint inside the caller's.
+    """
+    refused: list[Refusal] = []
+    sound: list[Draft] = []
+    for draft in drafts:
+        draft = _one_line_headers(draft)
+        fault = _address_fault(draft)
+        if fault:
+            refused.append(Refusal(draft, *fault))
+        else:
+            sound.append(draft)
+    messages: list[Message] = []
+    for start in range(0, len(sound), CHUNK):
+        chunk = sound[start : start + CHUNK]
+        free, taken = _without_steps_taken(chunk)
+        refused += [Refusal(draft, "ALREADY_QUEUED") for draft in taken]
+        try:
+            messages += _store(free, now)
+        except IntegrityError:  # somebody queued one of them in between
+            for draft in free:
+                try:
+                    messages += _store([draft], now)
+                except IntegrityError:
+                    refused.append(Refusal(draft, "ALREADY_QUEUED"))
+    return Queued(messages, refused)
+
+
+def _one_line_headers(draft: Draft) -> Draft:
+    """No line break can enter a header, so nobody's name can add one (header injection)."""
+    subject = " ".join(draft.subject.split())
+    if len(subject) > 300:
+        subject = subject[:299] + "…"
+    return draft if subject == draft.subject else replace(draft, subject=subject)
+
+
+def _address_fault(draft: Draft) -> tuple[str, str] | None:
+    if draft.channel != "email":
+        return None
+    if not draft.recipients:
+        return "NO_RECIPIENT", ""
+    mailboxes = [draft.sender, *draft.recipients, *draft.copies]
+    for mailbox in [*mailboxes, draft.reply_to] if draft.reply_to else mailboxes:
+        try:
+            if not mailbox.isprintable():
+                return "BAD_ADDRESS", mailbox
+            validate_email(parseaddr(mailbox)[1])
+        except ValidationError:
+            return "BAD_ADDRESS", mailbox
+    return None
+
+
+def _without_steps_taken(drafts: list[Draft]) -> tuple[list[Draft], list[Draft]]:
+    invoices = {line.invoice_id for draft in drafts for line in draft.lines if line.step}
+    seen = set(
+        MessageInvoice.objects.filter(
+            invoice_id__in=invoices, live=True, carrier=True, plan_id__isnull=False
+        ).values_list("invoice_id", "plan_id", "cycle", "level")
+    )
+    free, taken = [], []
+    for draft in drafts:
+        steps = {line.step for line in draft.lines if line.step}
+        if steps & seen:
+            taken.append(draft)
+        else:
+            seen |= steps
+            free.append(draft)
+    return free, taken
+
+
+@transaction.atomic
+def _store(drafts: list[Draft], now: datetime) -> list[Message]:
+    messages = Message.objects.bulk_create([_message(draft, now) for draft in drafts])
+    MessageInvoice.objects.bulk_create(
+        [
+            MessageInvoice(organisation_id=draft.organisation.pk, message=message, **line._asdict())
+            for draft, message in zip(drafts, messages, strict=True)
+            for line in draft.lines
+        ],
+        batch_size=2000,
+    )
+    return messages
+
+
+def _message(draft: Draft, now: datetime) -> Message:
+    return Message(
+        organisation=draft.organisation,
+        customer_id=draft.customer_id,
+        purpose=draft.purpose,
+        channel=draft.channel,
+        status=draft.status,
+        automatic=draft.automatic,
+        on=draft.on,
+        not_before=draft.not_before,
+        plan_id=draft.plan_id,
+        action_id=draft.action_id,
+        reference_id=draft.reference_id,
+        level=draft.level,
+        level_name=draft.level_name,
+        currency=draft.currency,
+        amount_cents=draft.amount_cents,
+        sender=draft.sender,
+        reply_to=draft.reply_to,
+        recipients=list(draft.recipients),
+        copies=list(draft.copies),
+        subject=draft.subject,
+        text=draft.text,
+        html=draft.html,
+        message_ref=new_message_ref(draft.sender),
+        made_by=draft.made_by,
+        made_at=now,
+    )
+
+
+def new_message_ref(sender: str) -> str:
+    """A Message-ID never used before, in the sender's domain; the machine's name stays home."""
+    domain = parseaddr(sender)[1].rpartition("@")[2].lower() or "localhost"
+    return f"<{uuid4().hex}@{domain.encode('idna').decode('ascii')}>"
+
+
+def _change(message: Message, allowed: Sequence[str], **values: object) -> None:
+    """Move `message` out of an allowed state; StateConflictError when it is in another."""
+    changed = Message.objects.filter(pk=message.pk, status__in=allowed).update(**values)
+    message.refresh_from_db()
+    if not changed:
+        raise StateConflictError(message.status)
+
+
+def _free_steps(message_ids: Iterable[int]) -> None:
+    """Let the steps of void messages be queued again."""
+    MessageInvoice.objects.filter(message_id__in=message_ids).update(live=False)
+
+
+@transaction.atomic
+def cancel(*, message: Message, reason: str, now: datetime) -> None:
+    """It will not leave, for `reason` (a code); its steps may be queued again.
+
+    Allowed while it waits or is being written; StateConflictError once it is leaving or gone.
+    """
+    _change(message, NOT_GONE, status=Status.CANCELLED, reason=reason, ended_at=now)
+    _free_steps([message.pk])
+
+
+@transaction.atomic
+def cancel_many(*, message_ids: Sequence[int], reason: str, now: datetime) -> list[int]:
+    """Cancel those that still wait; their ids, the others are left as they are."""
+    waiting = list(
+        Message.objects.select_for_update()
+        .filter(pk__in=message_ids, status__in=NOT_GONE)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+    Message.objects.filter(pk__in=waiting).update(
+        status=Status.CANCELLED, reason=reason, ended_at=now
+    )
+    _free_steps(waiting)
+    return waiting
+
+
+def hold(*, message: Message) -> None:
+    """Take a waiting message back as a draft: it leaves only when released."""
+    _change(message, [Status.TO_APPROVE, *WAITING], status=Status.DRAFT)
+
+
+def release(*, message: Message, now: datetime) -> None:
+    """Let a draft, or one to approve, leave as soon as it may."""
+    _change(message, [Status.DRAFT, Status.TO_APPROVE], status=Status.QUEUED, error="")
+
+
+def edit(
+    *,
+    message: Message,
+    subject: str,
+    text: str,
+    html: str,
+    recipients: Sequence[str],
+    copies: Sequence[str],
+) -> None:
+    """Replace the words and addresses of a message that has not begun to leave.
+
+    Raises OutboxError (with the address) when an address is none.
+    """
+    draft = _one_line_headers(
+        Draft(
+            organisation=message.organisation,
+            customer_id=message.customer_id,
+            on=message.on,
+            not_before=message.not_before,
+            recipients=recipients,
+            copies=copies,
+            subject=subject,
+            text=text,
+            html=html,
+            sender=message.sender,
+            reply_to=message.reply_to,
+            channel=message.channel,
+        )
+    )
+    fault = _address_fault(draft)
+    if fault:
+        raise OutboxError(" ".join(fault).strip())
+    _change(
+        message,
+        NOT_GONE,
+        subject=draft.subject,
+        text=text,
+        html=html,
+        recipients=list(recipients),
+        copies=list(copies),
+    )
+
+
+def retry(*, message: Message, now: datetime) -> None:
+    """Try again from now: a failed or bounced message, or one that waits for its next try.
+
+    It gets a new Message-ID, for the other side may know the old one. Raises
+    StepAlreadyQueuedError when the same step has been queued anew since.
+    """
+    try:
+        with transaction.atomic():
+            MessageInvoice.objects.filter(message=message, live=False).update(live=True)
+            _change(
+                message,
+                [Status.FAILED, Status.BOUNCED, Status.RETRYING],
+                status=Status.QUEUED,
+                not_before=now,
+                attempts=0,
+                error="",
+                ended_at=None,
+                message_ref=new_message_ref(message.sender),
+            )
+    except IntegrityError as taken:
+        raise StepAlreadyQueuedError from taken
+
+
+@transaction.atomic
+def settle_uncertain(*, message: Message, sent: bool, actor: User, now: datetime) -> None:
+    """A person knows: it left (`sent`), or it is to be sent again.
+
+    When it left, its entries are written by the next `delivery.record_pending`.
+    """
+    values: dict[str, object]
+    if sent:
+        values = {"status": Status.SENT, "sent_at": F("handed_at"), "error": ""}
+    else:
+        values = {"status": Status.QUEUED, "not_before": now, "handed_at": None, "error": ""}
+    _change(message, [Status.UNCERTAIN], ended_at=now if sent else None, claimed_by="", **values)
+    Attempt.objects.create(
+        organisation_id=message.organisation_id,
+        message=message,
+        at=now,
+        worker=str(actor)[:80],
+        outcome=Attempt.Outcome.SENT if sent else Attempt.Outcome.TEMPORARY,
+        answer="settled by hand",
+    )
+
+
+def mark_sent(*, message: Message, now: datetime) -> None:
+    """A person sent it by other means (printed, posted, called); entries follow as for others."""
+    _change(message, NOT_GONE, status=Status.SENT, sent_at=now, ended_at=now, error="")
+
+
+@transaction.atomic
+def mark_failed(*, message: Message, answer: str, now: datetime) -> None:
+    """It could not be delivered by other means either; its steps may be queued again."""
+    allowed = [*NOT_GONE, Status.UNCERTAIN]
+    _change(message, allowed, status=Status.FAILED, error=answer, ended_at=now)
+    _free_steps([message.pk])
+
+
+@transaction.atomic
+def mark_bounced(*, message: Message, answer: str, now: datetime) -> None:
+    """It came back: it counts neither for a level nor as a contact (spec mail B3)."""
+    allowed = [Status.SENT, Status.UNCERTAIN]
+    _change(message, allowed, status=Status.BOUNCED, error=answer, ended_at=now)
+    _free_steps([message.pk])
+
+
+def is_void(message: Message) -> bool:
+    """True when it did not reach anybody and never will by itself."""
+    return message.status in VOID
