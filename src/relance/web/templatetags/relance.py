@@ -9,7 +9,7 @@ from django.template.context import Context
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -156,7 +156,7 @@ def date_fr(context: Context, value: date | datetime | None, style: str = "short
     screen readers; the tooltip has the whole date.
     """
     if value is None:
-        return mark_safe(french.NOTHING)
+        return format_html("{}", french.NOTHING)
     day = _local(value)
     base, _space, wish = style.partition(" ")
     today = None if wish == "year" else _today(context)
@@ -179,7 +179,7 @@ def relative_day(
 ) -> SafeString:
     """`3 j`, `hier`, `ce jour` (style since), or `lun.`, `20 nov.` (style event)."""
     if value is None:
-        return mark_safe(french.NOTHING)
+        return format_html("{}", french.NOTHING)
     day, today = _local(value), _today(context)
     text = french.relative_day(day, today, style) if today else french.date_text(day)
     return format_html(
