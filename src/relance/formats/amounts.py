@@ -99,7 +99,7 @@ class Amount(NamedTuple):
 
 _PLAIN = re.compile(r"(-?)(\d{1,13})(?:[.,](\d{1,2}))?\Z", re.ASCII)
 _GROUPED = re.compile(r"\d{1,3}(?:([ '.,])\d{3})(?:\1\d{3})*\Z", re.ASCII)
-_BODY = re.compile(r"([\d '.,]*?\d|)(?:([.,])(\d*))?\Z", re.ASCII)
+_BODY = re.compile(r"(\d(?:[\d '.,]*?\d)??|)(?:([.,])(\d*))?\Z", re.ASCII)
 _SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "’": "'", "−": "-", "–": "-"})
 _MONEY = re.compile(
     r"\A(?:([A-Za-z]{3})(?![A-Za-z])|([€$£]))\s*|\s*(?:(?<![A-Za-z])([A-Za-z]{3})|([€$£]))\Z"

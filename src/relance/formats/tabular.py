@@ -77,7 +77,7 @@ class Table:
             line, cells = item
             if line <= self.header_line:
                 continue
-            if not any(cells) or (cells[0] == "" and not any(str(c).strip() for c in cells)):
+            if not any(cells) or (_is_blank(cells[0]) and all(map(_is_blank, cells))):
                 continue
             count += 1
             if count > most:
@@ -208,6 +208,10 @@ def _with_header(
     if next(table.rows(), None) is None:
         return Fault("no_rows")
     return table
+
+
+def _is_blank(cell: Cell) -> bool:
+    return cell == "" or (type(cell) is str and cell.isspace())
 
 
 def _filled(cells: list[Cell]) -> int:
