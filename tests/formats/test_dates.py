@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from relance.formats.dates import DateOrder, OrderScan, parse_date
 from relance.formats.faults import Fault
+from relance.formats.text import Cell
 
 DAY = dt.date(2026, 12, 31)
 
@@ -32,7 +33,7 @@ DAY = dt.date(2026, 12, 31)
         dt.datetime(2026, 12, 31, 8, 30),  # noqa: DTZ001 - as a workbook gives it
     ],
 )
-def test_the_ways_to_write_a_date(written: object) -> None:
+def test_the_ways_to_write_a_date(written: Cell) -> None:
     assert parse_date(written) == DAY
 
 
@@ -48,7 +49,7 @@ def test_an_empty_date_is_none(written: str) -> None:
 
 
 @pytest.mark.parametrize("written", ["01/01/1900", "31/12/1989", "2101-01-01", 1, "01/01/0026"])
-def test_a_date_out_of_1990_to_2100_is_refused(written: object) -> None:
+def test_a_date_out_of_1990_to_2100_is_refused(written: Cell) -> None:
     found = parse_date(written)
     assert isinstance(found, Fault)
     assert found.code == "date_out_of_range"
@@ -56,7 +57,7 @@ def test_a_date_out_of_1990_to_2100_is_refused(written: object) -> None:
 
 
 @pytest.mark.parametrize("written", ["31/02/2026", "13/13/2026", "demain", "2018-08", -5, True])
-def test_what_is_no_date_is_refused(written: object) -> None:
+def test_what_is_no_date_is_refused(written: Cell) -> None:
     found = parse_date(written)
     assert isinstance(found, Fault)
     assert found.code == "bad_date"

@@ -29,9 +29,7 @@ def test_rows_can_be_walked_again_and_from_a_path(tmp_path: Path) -> None:
 
 
 def test_title_lines_above_the_header_are_kept_apart() -> None:
-    table = opened(
-        "Société Dupont;;\nÉdité le 03/03/2026;;\n\nFacture;Client;Total TTC\nF1;A;3\n"
-    )
+    table = opened("Société Dupont;;\nÉdité le 03/03/2026;;\n\nFacture;Client;Total TTC\nF1;A;3\n")
     assert table.header_line == 4
     assert table.titles == ("Société Dupont", "Édité le 03/03/2026")
     assert [row.line for row in table.sample()] == [5]

@@ -124,11 +124,7 @@ def check_columns(table: Table, columns: Columns, subject: Subject) -> list[Faul
     """What keeps this mapping from being read: ``bad_mapping``, ``missing_column`` or
     ``aged_balance``; empty when it can be.
     """
-    faults = [
-        Fault("bad_mapping", facts={"index": index + 1, "field": _label(code)})
-        for code, index in columns.items()
-        if code not in FIELDS or not 0 <= index < len(table.header)
-    ]
+    faults = _bad_indexes(table, columns)
     faults += [
         Fault("missing_column", facts={"field": _group_label(group)})
         for group in NEEDED[subject]
@@ -146,6 +142,9 @@ def inspect(table: Table, columns: Columns, options: ReadOptions) -> Profile:
     A date column without proof takes the proved order of the others. Reasons to stop are
     in ``faults``; a forced ``date_order`` silences them.
     """
+    wrong = _bad_indexes(table, columns)
+    if wrong:
+        return Profile(0, 0, {}, {}, tuple(wrong), {})
     dates = {c: (i, OrderScan()) for c, i in columns.items() if FIELDS[c].kind == "date"}
     amounts = {c: (i, DecimalScan()) for c, i in columns.items() if FIELDS[c].kind == "amount"}
     scans, decimal_scans = list(dates.values()), list(amounts.values())
@@ -176,6 +175,14 @@ def inspect(table: Table, columns: Columns, options: ReadOptions) -> Profile:
         faults=(*files, *faults),
         repeated={key: times for key, times in seen.items() if times > 1},
     )
+
+
+def _bad_indexes(table: Table, columns: Columns) -> list[Fault]:
+    return [
+        Fault("bad_mapping", facts={"index": index + 1, "field": _label(code)})
+        for code, index in columns.items()
+        if code not in FIELDS or not 0 <= index < len(table.header)
+    ]
 
 
 def number_key(cells: Sequence[Cell], columns: Columns, options: ReadOptions) -> str:

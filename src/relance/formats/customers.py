@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from relance.formats.columns import Columns, Profile, ReadOptions, inspect
+from relance.formats.columns import Columns, Profile, ReadOptions, check_columns, inspect
 from relance.formats.faults import Fault, Refused, Remark
 from relance.formats.rows import Cells, Party
 from relance.formats.tabular import Row, Table, subtotal_label
@@ -36,6 +36,10 @@ def read_customers(
     table: Table, columns: Columns, options: ReadOptions, profile: Profile | None = None
 ) -> Iterator[CustomerRow | Fault]:
     """The rows of a table as customers, and a fault for each line that is not imported."""
+    unfit = check_columns(table, columns, "customers")
+    if unfit:
+        yield from unfit
+        return
     profile = profile or inspect(table, columns, options)
     if profile.faults:
         yield from profile.faults

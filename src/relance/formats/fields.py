@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - lists of words
 """The fields a file of invoices or customers can give, and the headers they hide under.
 
 Synonyms are compared without accents, case or punctuation (`text.fold`), so "N° facture"
@@ -56,11 +55,11 @@ CATALOGUE: tuple[Field, ...] = (
         cust_number|Customer code|Client id|Client code|Client number|Account|Account number|
         Account id|companyId|CompAuxNum|ID_CLIENTE|Kundennummer"""), limit=60),
     Field("issue_on", "Date de facture", "date", _headers(
-        """Date|Date facture|Date de facture|Date de la facture|Date de facturation|Date facturation|
+        """Date facture|Date de facture|Date de la facture|Date de facturation|Date facturation|
         Date pièce|Date de pièce|Date d'émission|Date émission|Émise le|Émis le|Facturé le|
         Date document|Date du document|Date comptable|Date écriture|InvoiceDate|Invoice date|
         Issue date|issueDate|Issue|Issued|Issued on|Document date|Doc date|posting_date|
-        Posting date|Created|Date issued|PieceDate|DATA_EMISSAO_DOCUMENTO|Data emissao|
+        Posting date|Created|Date issued|PieceDate|DATA_EMISSAO_DOCUMENTO|Data emissao|Date|
         document_create_date|Billing date"""), _INVOICES),
     Field("due_on", "Échéance", "date", _headers(
         """Échéance|Date d'échéance|Date échéance|Éch|Date éch|Échéance le|Échoit le|À payer le|

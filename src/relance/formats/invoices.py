@@ -21,7 +21,14 @@ import hashlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from relance.formats.columns import Columns, Profile, ReadOptions, inspect, number_key
+from relance.formats.columns import (
+    Columns,
+    Profile,
+    ReadOptions,
+    check_columns,
+    inspect,
+    number_key,
+)
 from relance.formats.faults import Fault, Refused, Remark
 from relance.formats.rows import NOBODY, Cells, Party
 from relance.formats.tabular import Row, Table, subtotal_label
@@ -86,6 +93,10 @@ def read_invoices(
     the whole file come first and end the reading. Lines that share a number come when
     the last of them is met, so lines are not always in order.
     """
+    unfit = check_columns(table, columns, "invoices")
+    if unfit:
+        yield from unfit
+        return
     profile = profile or inspect(table, columns, options)
     if profile.faults:
         yield from profile.faults

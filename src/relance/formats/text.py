@@ -152,7 +152,7 @@ def detect_separator(lines: Sequence[str]) -> str | None:
     if lines and lines[0][:4].lower() == "sep=" and lines[0][4:5] in SEPARATORS:
         return lines[0][4]
     filled = [line for line in lines if line.strip()][:60]
-    best: tuple[int, int] | None = None
+    best: tuple[int, int, int] | None = None
     chosen = None
     for rank, separator in enumerate(SEPARATORS):
         counts = Counter(_columns(line, separator) - 1 for line in filled)
@@ -160,7 +160,8 @@ def detect_separator(lines: Sequence[str]) -> str | None:
         if not counts:
             continue
         agreeing = counts.most_common(1)[0][1]
-        score = (agreeing * 10 // len(filled), -rank)
+        present = sum(counts.values())
+        score = (agreeing * 10 // len(filled), present * 10 // len(filled), -rank)
         if best is None or score > best:
             best, chosen = score, separator
     return chosen
