@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import CharField, F, Q, QuerySet, Sum
+from django.db.models import CharField, F, IntegerField, Q, QuerySet, Sum
 from django.db.models.functions import Cast
 
 from relance.accounts.models import Organisation
@@ -45,6 +45,13 @@ def _day(field: str) -> Any:
     """A date column in the cheapest form that the database can give (see `_Days`)."""
     if connection.vendor == "sqlite":
         return Cast(field, CharField())
+    return F(field)
+
+
+def _flag(field: str) -> Any:
+    """A boolean column as it lies in the database: 0 and 1 need no conversion on SQLite."""
+    if connection.vendor == "sqlite":
+        return Cast(field, IntegerField())
     return F(field)
 
 
@@ -131,12 +138,12 @@ def cases(
         .order_by("id")
         .values_list(
             "id",
-            "excluded",
-            "to_review",
+            _flag("excluded"),
+            _flag("to_review"),
             _day("hold_until"),
             _day("judgment_on"),
             "email",
-            "email_invalid_since",
+            _day("email_invalid_since"),
             "phone",
             "postcode",
             "assignment__plan_id",
@@ -193,8 +200,8 @@ def _invoices(
             "balance_cents",
             "currency",
             "mode",
-            "plan_on",
-            "disputed",
+            _flag("plan_on"),
+            _flag("disputed"),
             _day("promise_until"),
             _day("hold_until"),
         )
@@ -331,8 +338,8 @@ def _history(
         "reference_id",
         "level",
         "kind",
-        "is_contact",
-        "by_run",
+        _flag("is_contact"),
+        _flag("by_run"),
         "currency",
     ).iterator(20_000):
         found[customer].append(

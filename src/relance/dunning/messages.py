@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
-import css_inline
+import nh3
 from django.conf import settings
-from django.utils.html import escape, format_html, format_html_join
+from django.utils.html import escape
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
@@ -147,6 +147,20 @@ def values(
     return templating.Values(names, {"tableau_factures": _table(invoices, action.amount)})
 
 
+_BODY = (
+    "margin:0;padding:24px;background:#ffffff;color:#1f1c19;"
+    "font:15px/1.5 -apple-system,'Segoe UI',Roboto,Arial,sans-serif"
+)
+_TABLE = "border-collapse:collapse;width:100%;max-width:600px;margin:0 0 14px"
+_HEAD = (
+    "text-align:left;font-weight:500;color:#544e47;border-bottom:1px solid #cfc8bc;"
+    "padding:4px 8px 4px 0"
+)
+_CELL = "border-bottom:1px solid #e7e2da;padding:4px 8px 4px 0"
+_TOTAL = "font-weight:600;padding:4px 8px 4px 0"
+_RIGHT = "text-align:right;white-space:nowrap;padding-right:0"
+
+
 def _table(invoices: Sequence[engine.Invoice], amount: int) -> tuple[str, str]:
     """The table of invoices as aligned text and as HTML."""
     head = (_("Facture"), _("Échéance"), _("Reste dû"))
@@ -161,41 +175,28 @@ def _table(invoices: Sequence[engine.Invoice], amount: int) -> tuple[str, str]:
         f"{a.ljust(widths[0])}  {b.ljust(widths[1])}  {c.rjust(widths[2])}".rstrip()
         for a, b, c in lines
     )
-    body = format_html_join("\n", "<tr><td>{}</td><td>{}</td><td class='amount'>{}</td></tr>", rows)
-    html = format_html(
-        "<table class='invoices'><thead><tr><th>{}</th><th>{}</th><th class='amount'>{}</th></tr>"
-        "</thead><tbody>{}</tbody><tfoot><tr><td colspan='2'>{}</td><td class='amount'>{}</td></tr>"
-        "</tfoot></table>",
-        *head,
-        body,
-        total[0],
-        total[2],
+    body = "".join(
+        f'<tr><td style="{_CELL}">{escape(number)}</td><td style="{_CELL}">{due}</td>'
+        f'<td style="{_CELL};{_RIGHT}" class="amount">{balance}</td></tr>'
+        for number, due, balance in rows
+    )
+    html = (
+        f'<table class="invoices" style="{_TABLE}"><thead><tr><th style="{_HEAD}">{head[0]}</th>'
+        f'<th style="{_HEAD}">{head[1]}</th>'
+        f'<th style="{_HEAD};{_RIGHT}" class="amount">{head[2]}</th></tr></thead>'
+        f'<tbody>{body}</tbody><tfoot><tr><td colspan="2" style="{_TOTAL}">{total[0]}</td>'
+        f'<td style="{_TOTAL};{_RIGHT}" class="amount">{total[2]}</td></tr></tfoot></table>'
     )
     return text, html
 
 
-_MAIL_CSS = """
-body { margin: 0; padding: 24px; background: #ffffff; color: #1f1c19;
-  font: 15px/1.5 -apple-system, "Segoe UI", Roboto, Arial, sans-serif; }
-.sheet { max-width: 600px; }
-p { margin: 0 0 14px; }
-table.invoices { border-collapse: collapse; width: 100%; margin: 0 0 14px; }
-table.invoices th { text-align: left; font-weight: 500; color: #544e47;
-  border-bottom: 1px solid #cfc8bc; padding: 4px 8px 4px 0; }
-table.invoices td { border-bottom: 1px solid #e7e2da; padding: 4px 8px 4px 0; }
-table.invoices tfoot td { border-bottom: 0; font-weight: 600; }
-table.invoices .amount { text-align: right; white-space: nowrap; padding-right: 0; }
-"""
-_INLINER = css_inline.CSSInliner(load_remote_stylesheets=False)
-
-
 def _page(subject: str, body: str, language: str) -> str:
     """A whole HTML mail, its styles on the elements: readable in the plainest client."""
-    return _INLINER.inline(
+    return (
         f'<!doctype html><html lang="{escape(language)}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
-        f"<title>{escape(subject)}</title><style>{_MAIL_CSS}</style></head>"
-        f'<body><div class="sheet">{body}</div></body></html>'
+        f"<title>{escape(subject)}</title></head>"
+        f'<body style="{_BODY}"><div style="max-width:600px">{body}</div></body></html>'
     )
 
 
@@ -295,8 +296,6 @@ def text_of(template: Template) -> Words:
 
 def fragment(html: str) -> str:
     """The body of a stored mail, cleaned for showing inside a page of ours (styles dropped)."""
-    import nh3
-
     return mark_safe(  # noqa: S308 - nh3 is what makes it safe
         nh3.clean(
             html,
