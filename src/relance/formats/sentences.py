@@ -162,7 +162,6 @@ _REMARK: dict[str, str] = {
         "le reste à payer fait foi."
     ),
     "paid_sign": "Le montant réglé ({paid_cents}) a le signe contraire : pris en valeur absolue.",
-    "paid_on_assumed": "Règlement sans date : compté au {paid_on}.",
     "paid_on_ignored": "Date de règlement {paid_on} sans règlement : la facture reste ouverte.",
     "credit_note_by_sign": "Montant négatif : la ligne est importée comme un avoir.",
     "type_unknown": "Le type « {value} » est inconnu : la ligne est lue comme une facture.",
@@ -180,7 +179,6 @@ _REMARK: dict[str, str] = {
     "fec_no_letters": (
         "Le fichier n’a pas de colonne EcritureLet : aucune facture n’est connue comme payée."
     ),
-    "fec_unbalanced_entry": ("L’écriture {entry} n’est pas équilibrée : écart de {gap_cents}."),
     "fec_unbalanced": "Total débit {debit_cents}, total crédit {credit_cents} : écart de {gap_cents}.",
     "fec_name": (
         "Le nom du fichier ne suit pas SIRENFECAAAAMMJJ : "
