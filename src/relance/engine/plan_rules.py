@@ -67,8 +67,7 @@ def plan_faults(plan: Plan) -> Iterator[PlanFault]:
     """Faults of the plan as a whole."""
     levels = sorted(step.level for step in plan.steps)
     if levels != list(range(1, len(levels) + 1)):
-        odd = next((step for rank, step in enumerate(plan.steps, 1) if step.level != rank), None)
-        yield PlanFault("LEVELS_NOT_IN_ORDER", odd.level if odd else None, "level", {"count": len(levels)})
+        yield PlanFault("LEVELS_NOT_IN_ORDER", None, "level", {"count": len(levels)})
     if not 0 <= plan.min_contact_days <= MAX_CONTACT_DAYS:
         facts: Mapping[str, Fact] = {"days": plan.min_contact_days, "max": MAX_CONTACT_DAYS}
         yield PlanFault("CONTACT_DAYS_OUT_OF_RANGE", None, "min_contact_days", facts)

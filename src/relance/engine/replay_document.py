@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from relance.engine.calendar import ZONES
 from relance.engine.model import Invoice, Plan, Step
-from relance.engine.plan_rules import fault_sentence, validate_plan
+from relance.engine.plan_rules import PlanFault, fault_sentence, validate_plan
 
 FORMAT = "relance-replay/1"
 MAX_DAYS = 36_600
@@ -284,13 +284,18 @@ def read_plans(root: Node) -> dict[str, Plan]:
             minimum=node.cents("minimum", "0.00", negative=False),
         )
         for fault in validate_plan(plan._replace(steps=tuple(steps))):
-            rank = next((rank for rank, step in enumerate(steps) if step.level == fault.level), None)
-            where = f"{path}.{fault.field}" if rank is None else f"{path}.steps[{rank}].{fault.field}"
-            if fault.code == "LEVELS_NOT_IN_ORDER" and rank is None:
-                where = f"{path}.steps"
-            raise DocumentError(where, fault_sentence(fault))
+            raise DocumentError(f"{path}.{where_in_plan(fault, steps)}", fault_sentence(fault))
         plans[id_] = plan
     return plans
+
+
+def where_in_plan(fault: PlanFault, steps: Sequence[Step]) -> str:
+    """The path of a fault inside its plan, whatever the order in which the steps are given."""
+    levels = [step.level for step in steps]
+    if fault.code == "LEVELS_NOT_IN_ORDER":
+        wrong = (rank for rank, level in enumerate(levels) if level > len(levels) or level in levels[:rank])
+        return f"steps[{next(wrong, 0)}].level"
+    return fault.field if fault.level is None else f"steps[{levels.index(fault.level)}].{fault.field}"
 
 
 def read_step(node: Node) -> Step:

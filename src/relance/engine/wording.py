@@ -88,6 +88,10 @@ SENTENCES: Final[dict[str, str]] = {
         " procédure collective\u00a0: la loi interdit d’en demander le paiement."
     ),
     "REPLACED": _("Une autre étape a pris le relais."),
+    "NOTHING_MISSING": _("Aucun justificatif ne manque sur cette période."),
+    "NO_ELIGIBLE_RECIPIENT": _(
+        "Aucun utilisateur du client ne peut recevoir la demande de justificatifs ({count} à fournir)."
+    ),
     "SENDING_OFF": _("Les envois sont arrêtés pour toute l’organisation."),
     "DATA_TOO_OLD": _("Les données ne sont pas à jour\u00a0: les règlements récents pourraient manquer."),
     "OUTSIDE_HOURS": _("Les relances partent à l’heure choisie par l’organisation."),
@@ -121,6 +125,10 @@ ADVICE: Final[dict[str, str]] = {
     "BY_HAND_MODE": _("Relancez-la vous-même, ou changez son mode de paiement."),
     "BEFORE_JUDGMENT": _("Déclarez votre créance auprès du mandataire judiciaire."),
     "REPLACED": _("Rien à faire."),
+    "NOTHING_MISSING": _("Rien à faire."),
+    "NO_ELIGIBLE_RECIPIENT": _(
+        "Donnez à l’un d’eux l’accès aux documents (collecte) et le niveau R2 sur la Banque, puis activez ses e-mails."
+    ),
     "SENDING_OFF": _("Remettez les envois en marche dans les paramètres."),
     "DATA_TOO_OLD": _("Importez un fichier récent pour que les relances repartent."),
     "OUTSIDE_HOURS": _("Rien à faire\u00a0: l’envoi se fera à cette heure."),
