@@ -51,7 +51,7 @@ def _credits(organisation: Organisation) -> Iterator[Difference]:
     applied = _total(Payment.objects.filter(credit=OuterRef("pk")), "credit")
     wrong = (
         Credit.objects.filter(organisation=organisation)
-        .annotate(expected=F("total_cents") - applied)
+        .annotate(expected=F("total_cents") - F("used_cents") - applied)
         .exclude(left_cents=F("expected"))
     )
     for key, number, stored, expected in wrong.values_list(

@@ -142,6 +142,9 @@ class Credit(models.Model):
     number = models.CharField(max_length=80)
     on = models.DateField()
     total_cents = models.BigIntegerField()
+    used_cents = models.BigIntegerField(
+        default=0, help_text="Applied in the accounting tool, not here."
+    )
     left_cents = models.BigIntegerField()
     currency = models.CharField(max_length=3, default="EUR")
 
@@ -245,6 +248,9 @@ class Import(models.Model):
     refused = models.PositiveIntegerField(default=0)
     made_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     made_at = models.DateTimeField()
+    since_seq = models.PositiveBigIntegerField(
+        default=0, help_text="End of the journal when it began: what came later is not its own."
+    )
     finished_at = models.DateTimeField(null=True)
     beat_at = models.DateTimeField(null=True, help_text="Last sign of life while running.")
 
@@ -258,7 +264,9 @@ class ImportLine(models.Model):
     refused = models.BooleanField()
     code = models.CharField(max_length=40)
     message = models.TextField()
-    excerpt = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["imported", "refused", "line"], name="line_of_report")]
 
 
 class ImportChange(models.Model):
@@ -270,6 +278,9 @@ class ImportChange(models.Model):
     row_id = models.BigIntegerField()
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["imported", "table", "id"], name="change_by_table")]
 
 
 class MappingProfile(models.Model):
