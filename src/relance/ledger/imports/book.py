@@ -1,12 +1,10 @@
 """What the writers of an import share: who is already known, and what one chunk did."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple, Protocol
 
-from django.db import connection
-from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import User
@@ -15,7 +13,7 @@ from relance.formats.faults import Fault
 from relance.formats.rows import Party
 from relance.formats.text import fold
 from relance.history.services import Fact
-from relance.ledger.models import Customer, Import, ImportChange, ImportLine
+from relance.ledger.models import Customer, Import, ImportLine
 from relance.ledger.services.people import searchable
 
 MAX_REMARKS = 500
@@ -27,6 +25,15 @@ class Refusal(NamedTuple):
 
     code: str
     message: str
+
+
+class Change(NamedTuple):
+    """A row of `ImportChange` to be written; `before` is None for a row that was created."""
+
+    table: str
+    row_id: int
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
 
 
 class OfCustomer(Protocol):
@@ -55,7 +62,7 @@ class Chunk:
     updated: int = 0
     unchanged: int = 0
     refused: int = 0
-    changes: list[ImportChange] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
     lines: list[ImportLine] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     remarks: dict[str, int] = field(default_factory=dict)
@@ -94,16 +101,7 @@ class Chunk:
         after: dict[str, Any] | None = None,
     ) -> None:
         """Remember a row created (no `before`) or changed, so that it can be undone."""
-        self.changes.append(
-            ImportChange(
-                organisation_id=self.imported.organisation_id,
-                imported=self.imported,
-                table=table,
-                row_id=row_id,
-                before=before,
-                after=after,
-            )
-        )
+        self.changes.append(Change(table, row_id, before, after))
 
     def fact(
         self, kind: str, customer_id: int, invoice_id: int | None, data: Mapping[str, Any]
@@ -230,31 +228,6 @@ def party_values(party: Party) -> dict[str, Any]:
         "regime": "" if party.regime == "unknown" else party.regime,
     }
     return {name: value for name, value in values.items() if value}
-
-
-def update_many(model: type[Model], names: Sequence[str], rows: Sequence[Model]) -> None:
-    """Write these columns of many rows in one prepared statement run once per row.
-
-    A hundred times fewer parameters than `bulk_update`, whose CASE grows with the rows.
-    """
-    if not rows:
-        return
-    meta = model._meta
-    columns = [meta.get_field(name) for name in names]
-    assignments = ", ".join(f'"{column.column}" = %s' for column in columns)  # type: ignore[union-attr]
-    statement = f'UPDATE "{meta.db_table}" SET {assignments} WHERE "id" = %s'  # noqa: S608
-    values = [
-        [
-            *(
-                column.get_db_prep_save(getattr(row, column.attname), connection)  # type: ignore[union-attr]
-                for column in columns
-            ),
-            row.pk,
-        ]
-        for row in rows
-    ]
-    with connection.cursor() as cursor:
-        cursor.executemany(statement, values)
 
 
 def plain(value: Any) -> Any:

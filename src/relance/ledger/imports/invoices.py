@@ -12,9 +12,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from relance.formats.invoices import InvoiceRow
-from relance.ledger.imports.book import Book, Chunk, Refusal, plain, update_many
+from relance.ledger.imports.book import Book, Chunk, Refusal, plain
+from relance.ledger.imports.bulk import insert_many, reserve_ids, update_many
 from relance.ledger.imports.people import fill_customers, known_invoices, sites_of
-from relance.ledger.models import Credit, Invoice, Payment
+from relance.ledger.models import Credit, Invoice, Payment, PaymentMode
 
 _WRITTEN = (
     "issued",
@@ -28,14 +29,35 @@ _WRITTEN = (
 )
 
 
+_INVOICE = (
+    "organisation",
+    "customer",
+    "site",
+    "number",
+    "issued",
+    "due",
+    "due_estimated",
+    "total_cents",
+    "balance_cents",
+    "currency",
+    "mode",
+    "plan_on",
+    "disputed",
+    "document",
+    "id",
+)
+_PAYMENT = ("organisation", "reference", "invoice", "on", "amount_cents", "id")
+
+
 @dataclass
 class _Batch:
-    """What one chunk of rows writes."""
+    """What one chunk of rows writes: new invoices as values in the order of `_INVOICE` without
+    the id, with what was paid of them and when; payments as (invoice id, day, cents)."""
 
-    invoices: list[Invoice] = field(default_factory=list)
+    invoices: list[tuple[Any, ...]] = field(default_factory=list)
+    paid: list[tuple[int, date | None]] = field(default_factory=list)
     changed: list[Invoice] = field(default_factory=list)
-    first_payments: list[Payment] = field(default_factory=list)
-    payments: list[Payment] = field(default_factory=list)
+    payments: list[tuple[int, date, int]] = field(default_factory=list)
     credits: list[Credit] = field(default_factory=list)
     changed_credits: list[Credit] = field(default_factory=list)
 
@@ -95,23 +117,25 @@ class InvoiceWriter:
 
     def _create(self, row: InvoiceRow, customer: int) -> str:
         paid = min(row.paid_cents, row.total_cents)
-        invoice = Invoice(
-            organisation=self.book.organisation,
-            customer_id=customer,
-            site_id=self.sites.get((customer, row.party.site[:120])),
-            number=row.number,
-            issued=row.issue_on,
-            due=row.due_on,
-            due_estimated=row.due_estimated,
-            total_cents=row.total_cents,
-            balance_cents=row.total_cents - paid,
-            currency=row.currency,
+        self.batch.invoices.append(
+            (
+                self.book.organisation.pk,
+                customer,
+                self.sites.get((customer, row.party.site[:120])) if self.sites else None,
+                row.number,
+                row.issue_on,
+                row.due_on,
+                row.due_estimated,
+                row.total_cents,
+                row.total_cents - paid,
+                row.currency,
+                row.mode or PaymentMode.TRANSFER.value,
+                True,
+                False,
+                "",
+            )
         )
-        if row.mode:
-            invoice.mode = row.mode
-        self.batch.invoices.append(invoice)
-        if paid and row.paid_on:
-            self.batch.first_payments.append(self._payment(invoice, paid, row.paid_on))
+        self.batch.paid.append((paid, row.paid_on))
         return "created"
 
     def _update(self, row: InvoiceRow, invoice: Invoice, chunk: Chunk) -> str:
@@ -154,7 +178,7 @@ class InvoiceWriter:
         on = chunk.on
         if cents > 0 and row.paid_on and not row.paid_on_assumed:
             on = row.paid_on
-        self.batch.payments.append(self._payment(invoice, cents, on))
+        self.batch.payments.append((invoice.pk, on, cents))
         kind = "payment_recorded" if cents > 0 else "payment_cancelled"
         data = {
             "amount_cents": cents,
@@ -164,15 +188,6 @@ class InvoiceWriter:
             "balance_cents": invoice.balance_cents,
         }
         chunk.fact(kind, invoice.customer_id, invoice.pk, data)
-
-    def _payment(self, invoice: Invoice, cents: int, on: date) -> Payment:
-        return Payment(
-            organisation=self.book.organisation,
-            invoice=invoice,
-            on=on,
-            amount_cents=cents,
-            reference=self.book.imported.filename[:120],
-        )
 
     def _credit(self, row: InvoiceRow, customer: int, chunk: Chunk) -> str:
         left = row.left_cents if self.settles or row.paid_cents else None
@@ -247,12 +262,28 @@ class InvoiceWriter:
 
     def _store(self, chunk: Chunk) -> None:
         batch = self.batch
-        for invoice in Invoice.objects.bulk_create(batch.invoices):
-            chunk.did("invoice", invoice.pk, None, {"balance_cents": invoice.balance_cents})
-        Payment.objects.bulk_create(batch.first_payments)
+        keys = reserve_ids(Invoice, len(batch.invoices))
+        rows = [(*values, key) for values, key in zip(batch.invoices, keys, strict=True)]
+        insert_many(Invoice, _INVOICE, rows)
+        for values, key in zip(batch.invoices, keys, strict=True):
+            chunk.did("invoice", key, None, {"balance_cents": values[8]})
         update_many(Invoice, _WRITTEN, batch.changed)
-        for payment in Payment.objects.bulk_create(batch.payments):
-            chunk.did("payment", payment.pk, None, {"amount_cents": payment.amount_cents})
+        first = [
+            (key, on, cents)
+            for key, (cents, on) in zip(keys, batch.paid, strict=True)
+            if cents and on
+        ]
+        payments = [*first, *batch.payments]
+        ids = reserve_ids(Payment, len(payments))
+        fixed = (self.book.organisation.pk, self.book.imported.filename[:120])
+        insert_many(
+            Payment,
+            _PAYMENT,
+            [(*fixed, *payment, key) for payment, key in zip(payments, ids, strict=True)],
+        )
+        # Payments of new invoices go with them when the import is undone.
+        for key, payment in zip(ids[len(first) :], batch.payments, strict=True):
+            chunk.did("payment", key, None, {"amount_cents": payment[2]})
         for credit in Credit.objects.bulk_create(batch.credits):
             chunk.did("credit", credit.pk, None, {"left_cents": credit.left_cents})
         names = ("on", "total_cents", "used_cents", "left_cents", "currency")

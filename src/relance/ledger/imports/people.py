@@ -16,8 +16,8 @@ from relance.ledger.imports.book import (
     Refusal,
     party_values,
     plain,
-    update_many,
 )
+from relance.ledger.imports.bulk import update_many
 from relance.ledger.models import Contact, Customer, Invoice, Site
 from relance.ledger.services.people import searchable
 

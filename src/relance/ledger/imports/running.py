@@ -24,6 +24,7 @@ from relance.formats.invoices import read_invoices
 from relance.history.models import Chain
 from relance.history.services import Fact, append
 from relance.ledger.imports.book import Book, Chunk
+from relance.ledger.imports.bulk import insert_many, reserve_ids
 from relance.ledger.imports.errors import ImportFileError, ImportStateError
 from relance.ledger.imports.fec import FecWriter, control, rows_of
 from relance.ledger.imports.intake import ledger_of
@@ -167,7 +168,9 @@ def _go_through(
                 if isinstance(one, Fault):
                     chunk.fault(one)
             if on_customers is not None:
-                made = [c.row_id for c in chunk.changes if c.table == "customer" and not c.before]
+                made = [
+                    c.row_id for c in chunk.changes if c.table == "customer" and c.before is None
+                ]
                 on_customers(imported.organisation, made)
             _save(imported, chunk, len(batch), tick())
         if connection.vendor == "sqlite":
@@ -176,7 +179,13 @@ def _go_through(
 
 
 def _save(imported: Import, chunk: Chunk, read: int, at: datetime) -> None:
-    ImportChange.objects.bulk_create(chunk.changes)
+    owner = (imported.organisation_id, imported.pk)
+    ids = reserve_ids(ImportChange, len(chunk.changes))
+    insert_many(
+        ImportChange,
+        ("organisation", "imported", "table", "row_id", "before", "after", "id"),
+        [(*owner, *change, key) for change, key in zip(chunk.changes, ids, strict=True)],
+    )
     ImportLine.objects.bulk_create(chunk.lines)
     append(imported.organisation, chunk.facts)
     imported.done_lines += read
