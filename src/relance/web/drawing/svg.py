@@ -19,7 +19,7 @@ def number(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def tag(name: str, content: str = "", **attributes: str | float | None) -> SafeString:
+def tag(name: str, content: str = "", /, **attributes: str | float | None) -> SafeString:
     """One SVG element; `cls` is class, `_` in names becomes `-`, None is left out."""
     pairs = (
         (

@@ -163,7 +163,7 @@ def date_fr(context: Context, value: date | datetime | None, style: str = "short
     text = french.date_text(day, today, base)
     unsaid = ""
     if today is not None and today.year == day.year:
-        unsaid = format_html('<span class="visually-hidden"> {}</span>', day.year)
+        unsaid = format_html('<span class="year-unsaid"> {}</span>', day.year)
     return format_html(
         '<time datetime="{}" title="{}">{}{}</time>',
         day.isoformat(),
