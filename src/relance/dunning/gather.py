@@ -165,6 +165,8 @@ def cases(
         )
 
 
+_DEEDS: dict[str, engine.Kind] = {"step": "sent", "ad_hoc": "ad_hoc", "campaign": "campaign"}
+
 _UNREACHABLE = {
     (email, phone, postcode): frozenset(
         (() if email else ("email",))
@@ -376,7 +378,7 @@ def _history(
         "message__automatic",
         "message__currency",
     ):
-        deed: engine.Kind = "sent" if purpose == "step" else purpose
+        deed = _DEEDS[purpose]
         found[customer].append(
             engine.Entry(day, plan, reference, level or 0, deed, True, automatic, currency)
         )

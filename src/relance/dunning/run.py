@@ -6,10 +6,14 @@ person must do is opened, kept or withdrawn. What it found is copied to `Outlook
 
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from functools import partial
+from multiprocessing import get_context
 from typing import NamedTuple
 
+import django
 from django.db import connection, transaction
 
 from relance.accounts import clock
@@ -27,6 +31,8 @@ from relance.ledger.models import Customer
 from relance.outbox import services as outbox
 
 CHUNK = 4_000
+LARGE = 5
+"""Above this many windows of `CHUNK` customers, two processes share the pass."""
 LATEST_HOUR = 19
 """A day missed until this local hour waits for the next one: nobody is chased at night."""
 
@@ -50,25 +56,63 @@ def run(
     now: datetime,
     spread: bool = True,
     pause: float = 0.05,
+    processes: int | None = None,
 ) -> Run:
     """Pass over every customer of the organisation for local date `on`.
 
     `spread`: messages leave inside the hour that follows the organisation's hour (D-14); without
     it, at once. `pause`: seconds between chunks on SQLite, so that people's writes come through.
+    `processes`: how many share the windows; by default one, or two for a large ledger.
     """
     record, _created = Run.objects.update_or_create(
         organisation=organisation, on=on, defaults={"started_at": now, "finished_at": None}
     )
-    plans, rules = plans_of(organisation), rules_of(organisation)
-    for window in windows(organisation):
-        decided = decide_window(organisation, on, window, plans, rules)
-        with transaction.atomic():
-            _apply(organisation, on, now, window, decided, record, spread=spread)
-        if connection.vendor == "sqlite" and pause:
-            time.sleep(pause)
+    task = Task(organisation.pk, on, now, spread, pause)
+    every = list(windows(organisation))
+    if processes is None:
+        processes = 2 if len(every) > LARGE else 1
+    if processes == 1:
+        counts = [pass_window(task, window) for window in every]
+    else:
+        with ProcessPoolExecutor(processes, get_context("spawn"), initializer=django.setup) as pool:
+            counts = list(pool.map(partial(pass_window, task), every))
+    for field in Counts._fields:
+        setattr(record, field, sum(getattr(one, field) for one in counts))
     record.finished_at = now
     record.save()
     return record
+
+
+class Task(NamedTuple):
+    """What a process needs to know to do its windows of a pass."""
+
+    organisation_id: int
+    on: date
+    now: datetime
+    spread: bool
+    pause: float
+
+
+class Counts(NamedTuple):
+    """What one window came to, in the fields of `Run`."""
+
+    customers: int
+    queued: int
+    held: int
+    opened: int
+    withdrawn: int
+
+
+def pass_window(task: Task, window: Window) -> Counts:
+    """Gather, decide and apply one window; independent of every other, safe to repeat."""
+    organisation = Organisation.objects.get(pk=task.organisation_id)
+    plans, rules = plans_of(organisation), rules_of(organisation)
+    decided = decide_window(organisation, task.on, window, plans, rules)
+    with transaction.atomic():
+        counts = _apply(organisation, task, window, decided)
+    if connection.vendor == "sqlite" and task.pause:
+        time.sleep(task.pause)
+    return counts
 
 
 def windows(organisation: Organisation, size: int = CHUNK) -> Iterator[Window]:
@@ -127,57 +171,40 @@ def outlook(decision: engine.Decision) -> State:
     return (state, nearest.code, nearest.leaves, nearest.step.level, possible)
 
 
-def _apply(
-    organisation: Organisation,
-    on: date,
-    now: datetime,
-    window: Window,
-    decided: Decided,
-    record: Run,
-    *,
-    spread: bool,
-) -> None:
-    record.customers += len(decided.outlooks)
+def _apply(organisation: Organisation, task: Task, window: Window, decided: Decided) -> Counts:
+    queued = held = 0
     if organisation.sending_on:
-        queued = _queue(organisation, on, now, decided.wanted, spread=spread)
-        record.queued += queued
+        queued = _queue(organisation, task, decided.wanted)
     else:
-        record.held += len(decided.wanted)
-    _update_actions(organisation, on, now, window, decided, record)
-    _update_outlooks(organisation, on, window, decided.outlooks)
+        held = len(decided.wanted)
+    opened, withdrawn = _update_actions(organisation, task, window, decided)
+    _update_outlooks(organisation, task.on, window, decided.outlooks)
+    return Counts(len(decided.outlooks), queued, held, opened, withdrawn)
 
 
-def _queue(
-    organisation: Organisation,
-    on: date,
-    now: datetime,
-    wanted: Sequence[messages.Wanted],
-    *,
-    spread: bool,
-) -> int:
+def _queue(organisation: Organisation, task: Task, wanted: Sequence[messages.Wanted]) -> int:
     """Queue the messages; those already queued for the same step are refused by the outbox."""
     if not wanted:
         return 0
-    start = max(now, clock.local_moment(organisation, on)) if spread else now
-    drafts = messages.drafts(organisation, wanted, on, not_before=start)
-    if spread:
+    start = max(task.now, clock.local_moment(organisation, task.on)) if task.spread else task.now
+    drafts = messages.drafts(organisation, wanted, task.on, not_before=start)
+    if task.spread:
         seconds = min(3600, 4 * len(drafts))
         drafts = [
             replace(draft, not_before=start + timedelta(seconds=draft.customer_id % seconds))
             for draft in drafts
         ]
-    return len(outbox.queue(drafts=drafts, now=now).messages)
+    return len(outbox.queue(drafts=drafts, now=task.now).messages)
 
 
 def _update_actions(
-    organisation: Organisation,
-    on: date,
-    now: datetime,
-    window: Window,
-    decided: Decided,
-    record: Run,
-) -> None:
-    """Make the open to-do of these customers exactly what the engine asks for (3.10)."""
+    organisation: Organisation, task: Task, window: Window, decided: Decided
+) -> tuple[int, int]:
+    """Make the open to-do of these customers exactly what the engine asks for (3.10).
+
+    Returns how many actions were opened and withdrawn.
+    """
+    on, now, withdrawn = task.on, task.now, 0
     open_now: dict[int, list[Action]] = {}
     for action in Action.objects.filter(
         window.q(), organisation=organisation, status=Action.Status.OPEN
@@ -206,7 +233,7 @@ def _update_actions(
                     data={"code": reason.code, "level": row.level, "name": row.level_name},
                 )
             )
-            record.withdrawn += 1
+            withdrawn += 1
     _open(organisation, fresh)
     facts += [
         Fact(
@@ -224,8 +251,8 @@ def _update_actions(
         )
         for row in fresh
     ]
-    record.opened += len(fresh)
     history.append(organisation, facts)
+    return len(fresh), withdrawn
 
 
 def stored(row: Action) -> engine.Action:
