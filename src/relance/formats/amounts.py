@@ -98,6 +98,9 @@ class Amount(NamedTuple):
 
 
 _PLAIN = re.compile(r"(-?)(\d{1,13})(?:[.,](\d{1,2}))?\Z", re.ASCII)
+_FRENCH = re.compile(
+    r"(-?)(\d{1,3}(?:[ \u00a0\u202f]\d{3})+|\d{1,13}),(\d\d)[ \u00a0\u202f]?(€?)\Z", re.ASCII
+)
 _GROUPED = re.compile(r"\d{1,3}(?:([ '.,])\d{3})(?:\1\d{3})*\Z", re.ASCII)
 _BODY = re.compile(r"(\d(?:[\d '.,]*?\d)??|)(?:([.,])(\d*))?\Z", re.ASCII)
 _SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "’": "'", "−": "-", "–": "-"})
@@ -123,6 +126,12 @@ def parse_amount(cell: Cell, decimal: Decimal | None = None) -> Amount | Fault |
             if cents:
                 value += int(cents) if len(cents) == 2 else int(cents) * 10
             return Amount(-value if sign else value)
+        french = _FRENCH.match(cell)
+        if french:
+            sign, whole, cents, euro = french.groups()
+            value = int("".join(whole.split())) * 100 + int(cents)
+            if value <= MAX_CENTS:
+                return Amount(-value if sign else value, "EUR" if euro else None)
         return _parse_text(cell, decimal)
     if isinstance(cell, bool):
         return _bad(cell)
@@ -152,6 +161,11 @@ class DecimalScan:
     def add(self, cell: Cell) -> None:
         """Look at one cell; cells of a workbook are typed and say nothing."""
         if type(cell) is not str:
+            return
+        if self._dot and self._comma:
+            return
+        mark = cell[-3:-2]
+        if (mark == "," and self._comma) or (mark == "." and self._dot):
             return
         found = _VOTE.search(cell)
         if found is None:

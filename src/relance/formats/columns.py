@@ -149,6 +149,7 @@ def inspect(table: Table, columns: Columns, options: ReadOptions) -> Profile:
     amounts = {c: (i, DecimalScan()) for c, i in columns.items() if FIELDS[c].kind == "amount"}
     scans, decimal_scans = list(dates.values()), list(amounts.values())
     seen: dict[str, int] = {}
+    numbered = "number" in columns
     count = refused = 0
     files: list[Fault] = []
     for item in table.rows():
@@ -163,7 +164,7 @@ def inspect(table: Table, columns: Columns, options: ReadOptions) -> Profile:
             orders.add(line, cells[index])
         for index, decimals in decimal_scans:
             decimals.add(cells[index])
-        key = number_key(cells, columns, options)
+        key = number_key(cells, columns, options) if numbered else ""
         if key:
             seen[key] = seen.get(key, 0) + 1
     found, faults = _orders(table, dates, options)

@@ -41,6 +41,10 @@ class Party(NamedTuple):
 
 
 NOBODY = Party()
+
+MAX_PARTIES = 20_000
+"""Distinct details kept, since the rows of one customer repeat them."""
+
 _PARTY = ("email", "phone", "contact", "address", "address2", "postcode", "city", "country",
           "siren", "regime", "site")  # fmt: skip
 
@@ -55,7 +59,10 @@ class Cells:
         self._orders = {code: found.order for code, found in profile.orders.items()}
         self._decimals = profile.decimals
         self._names: dict[str, str] = {}
-        self._party = any(code in columns for code in _PARTY)
+        self._party = tuple(columns[code] for code in _PARTY if code in columns)
+        self._parties: dict[tuple[Cell, ...], Party] = {}
+        self._mode = columns.get("mode", -1)
+        self._modes: dict[Cell, Mode] = {}
         self._code, self._name = columns.get("customer_code", -1), columns.get("customer_name", -1)
 
     def fault(self, code: str, field: str, **facts: object) -> Fault:
@@ -121,12 +128,32 @@ class Cells:
 
     def mode(self, cells: Sequence[Cell]) -> Mode:
         """The payment mode, "" when not given."""
-        return mode_of(self.text(cells, "mode")) if "mode" in self.columns else ""
+        index = self._mode
+        if index < 0:
+            return ""
+        cell = cells[index]
+        known = self._modes.get(cell)
+        if known is None:
+            known = mode_of(self.text(cells, "mode"))
+            if len(self._modes) < MAX_PARTIES:
+                self._modes[cell] = known
+        return known
 
     def party(self, cells: Sequence[Cell], remarks: list[Remark]) -> Party:
         """The contact details of the row; what is not valid is dropped with a remark."""
         if not self._party:
             return NOBODY
+        raw = tuple([cells[index] for index in self._party])
+        known = self._parties.get(raw)
+        if known is not None:
+            return known
+        before = len(remarks)
+        party = self._read_party(cells, remarks)
+        if len(remarks) == before and len(self._parties) < MAX_PARTIES:
+            self._parties[raw] = party
+        return party
+
+    def _read_party(self, cells: Sequence[Cell], remarks: list[Remark]) -> Party:
         good, bad = emails_of(self.text(cells, "email"))
         remarks += [self.fault("email_invalid", "email", value=piece) for piece in bad]
         siren = siren_of(self.text(cells, "siren"))
