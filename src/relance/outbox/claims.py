@@ -58,19 +58,24 @@ def durable() -> Iterator[None]:
 def whole(messages: QuerySet[Message]) -> QuerySet[Message]:
     """With all that delivering needs: organisation, lines and their invoices."""
     lines = MessageInvoice.objects.select_related("invoice").order_by("pk")
-    return messages.select_related("organisation").prefetch_related(Prefetch("lines", lines))
+    return messages.prefetch_related("organisation", Prefetch("lines", lines))
 
 
 def claim(*, worker: str, at: datetime, limit: int, channels: Sequence[str]) -> list[Message]:
     """Make at most `limit` due messages this worker's own, oldest first."""
-    due = Message.objects.filter(
-        status__in=WAITING, not_before__lte=at, channel__in=channels
-    ).order_by("not_before", "pk")
-    if not due.exists():  # no lock is asked for in vain
+    due = [
+        Message.objects.filter(status=status, not_before__lte=at, channel__in=channels)
+        .order_by("not_before", "pk")
+        .values_list("pk", flat=True)
+        for status in (Status.RETRYING, Status.QUEUED)  # each has its index
+    ]
+    if not any(waiting.exists() for waiting in due):  # no lock is asked for in vain
         return []
+    ids: list[int] = []
     with durable():
-        ids = list(due.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
-        Message.objects.filter(pk__in=ids, status__in=WAITING).update(
+        for waiting in due:
+            ids += waiting.select_for_update(skip_locked=True)[: limit - len(ids)]
+        Message.objects.filter(pk__in=ids).update(
             status=Status.SENDING,
             claimed_by=worker,
             claimed_at=at,

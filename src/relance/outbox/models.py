@@ -73,10 +73,12 @@ class Message(models.Model):
 
     class Meta:
         indexes = [
+            # One for each status: SQLite proves "status = x" against a condition, not "in (x, y)".
             models.Index(
-                fields=["not_before", "id"],
-                name="message_waiting",
-                condition=Q(status__in=["queued", "retrying"]),
+                fields=["not_before", "id"], name="message_queued", condition=Q(status="queued")
+            ),
+            models.Index(
+                fields=["not_before", "id"], name="message_retrying", condition=Q(status="retrying")
             ),
             models.Index(
                 fields=["claimed_by"], name="message_sending", condition=Q(status="sending")

@@ -93,13 +93,13 @@ class EmailChannel:
 
     def _address(self, smtp: smtplib.SMTP, letter: Envelope) -> dict[str, str]:
         """MAIL and RCPT; the addresses refused while at least one other was accepted."""
-        options = [f"size={len(letter.data)}"] if smtp.has_extn("size") else []
-        code, answer = smtp.mail(letter.sender, options)
+        size = f" SIZE={len(letter.data)}" if smtp.has_extn("size") else ""
+        code, answer = smtp.docmd(f"MAIL FROM:<{letter.sender}>{size}")
         if code != 250:
             self._refuse(smtp, code, answer)
         refusals: dict[str, tuple[int, bytes]] = {}
         for recipient in letter.recipients:
-            code, answer = smtp.rcpt(recipient)
+            code, answer = smtp.docmd(f"RCPT TO:<{recipient}>")
             if code == 421:
                 self._refuse(smtp, code, answer)
             if code not in (250, 251):
