@@ -6,15 +6,31 @@ Pure functions: what day it is comes as an argument. No HTML except where said.
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
-from django.utils.dates import MONTHS, MONTHS_AP, WEEKDAYS, WEEKDAYS_ABBR
+from django.utils.dates import MONTHS, WEEKDAYS, WEEKDAYS_ABBR
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 NBSP = "\u00a0"
 NNBSP = "\u202f"
 MINUS = "\u2212"
 NOTHING = "\u2013"
 
+# Django shortens some of them otherwise (jan., fév., avril).
+MONTHS_SHORT = (
+    gettext_lazy("janv."),
+    gettext_lazy("févr."),
+    gettext_lazy("mars"),
+    gettext_lazy("avr."),
+    gettext_lazy("mai"),
+    gettext_lazy("juin"),
+    gettext_lazy("juil."),
+    gettext_lazy("août"),
+    gettext_lazy("sept."),
+    gettext_lazy("oct."),
+    gettext_lazy("nov."),
+    gettext_lazy("déc."),
+)
 _SYMBOLS = {"EUR": "€", "GBP": "£", "USD": "$"}
 # ISO 4217 minor units other than two.
 _MINOR_UNITS = {"JPY": 0, "KRW": 0, "XOF": 0, "XAF": 0, "XPF": 0, "TND": 3, "KWD": 3, "BHD": 3}
@@ -65,6 +81,11 @@ def day_of_month(day: date) -> str:
     return "1er" if day.day == 1 and (get_language() or "fr").startswith("fr") else str(day.day)
 
 
+def month_name(day: date, *, short: bool = False) -> str:
+    """`novembre`, or `nov.` when short."""
+    return str(MONTHS_SHORT[day.month - 1] if short else MONTHS[day.month]).lower()
+
+
 def weekday_short(day: date) -> str:
     """`mar.`, the abbreviated weekday with its full stop."""
     return str(WEEKDAYS_ABBR[day.weekday()]).rstrip(".") + "."
@@ -77,7 +98,7 @@ def date_text(day: date, today: date | None = None, style: str = "short") -> str
     written when it is not that of `today`, and always when `today` is None.
     """
     long = style == "long"
-    month = str(MONTHS[day.month] if long else MONTHS_AP[day.month]).lower()
+    month = month_name(day, short=not long)
     parts = [day_of_month(day), month]
     if style == "weekday":
         parts.insert(0, weekday_short(day).lower())

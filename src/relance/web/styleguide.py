@@ -35,7 +35,9 @@ def plan_axis() -> TimeAxis:
         Mark(date(2026, 11, 27), "auto", "Second rappel (2)", "J+7, ven. 27 nov.", "2", "email"),
         Mark(date(2026, 12, 2), "auto", "Dernier rappel (3)", "J+12, mer. 2 déc.", "3", "email"),
         Mark(date(2026, 12, 10), "manual", "Appel (4)", "J+20, jeu. 10 déc.", "4", "phone"),
-        Mark(date(2026, 12, 18), "manual", "Mise en demeure (5)", "J+28, ven. 18 déc.", "5", "letter"),
+        Mark(
+            date(2026, 12, 18), "manual", "Mise en demeure (5)", "J+28, ven. 18 déc.", "5", "letter"
+        ),
     )
     labels = {3: "DMC, 5 j", 4: "DMC, 5 j"}
     return TimeAxis(

@@ -13,10 +13,10 @@ from typing import Literal
 from zlib import crc32
 
 from django.templatetags.static import static
-from django.utils.dates import MONTHS, MONTHS_AP
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from relance.web import french
 from relance.web.drawing.svg import join, number, picture, tag, text, text_width
 
 MarkKind = Literal["auto", "manual", "contact", "wanted"]
@@ -345,11 +345,11 @@ def _months(canvas: _Canvas) -> Iterable[SafeString]:
     for index, start in enumerate(starts):
         x = canvas.edge(start)
         room = (canvas.edge(starts[index + 1]) if index + 1 < len(starts) else canvas.width) - x
-        name = str(MONTHS[start.month]).lower()
+        name = french.month_name(start)
         if start.year != axis.start.year:
             name += f"\u00a0{start.year}"
         if text_width(name, 11.5) > room - 6:
-            name = str(MONTHS_AP[start.month]).lower()
+            name = french.month_name(start, short=True)
         if index:
             line = f"M{number(x)} {number(y - 34)}V{number(y + 20)}"
             yield tag("path", cls="dw-month", d=line)
