@@ -64,9 +64,7 @@ def test_a_paid_held_or_covered_invoice_is_in_no_message(document: Document, day
         by_id = {invoice.id: invoice for invoice in case.invoices}
         for action in decide(case, day, played.rules).actions:
             asked = [by_id[id_] for id_ in action.invoices]
-            assert all(
-                invoice_refusal(one, day, case.judgment_on, played.rules) is None for one in asked
-            )
+            assert all(invoice_refusal(one, day, case.judgment_on, played.rules) is None for one in asked)
             currency = [one for one in case.invoices if one.currency == action.currency]
             open_cents = sum(max(one.balance, 0) for one in currency)
             assert open_cents > case.credits.get(action.currency, 0)
@@ -76,9 +74,7 @@ def test_a_paid_held_or_covered_invoice_is_in_no_message(document: Document, day
 @EXAMPLES
 @given(documents())
 def test_running_twice_on_a_date_changes_nothing(document: Document) -> None:
-    once = document.get("run_on") or [
-        (START + timedelta(days=n)).isoformat() for n in range(LENGTH + 1)
-    ]
+    once = document.get("run_on") or [(START + timedelta(days=n)).isoformat() for n in range(LENGTH + 1)]
     once = sorted(set(once))
     read_once = read_document({**document, "run_on": once})
     read_twice = read_document({**document, "run_on": once * 2})
@@ -90,9 +86,7 @@ def test_running_twice_on_a_date_changes_nothing(document: Document) -> None:
 
 @EXAMPLES
 @given(documents(), DAYS)
-def test_skipping_one_run_loses_nothing_still_wanted_the_next_day(
-    document: Document, day: date
-) -> None:
+def test_skipping_one_run_loses_nothing_still_wanted_the_next_day(document: Document, day: date) -> None:
     """A carrier that would act on a day and is not run acts on the next day possible, at that level or a higher one;
     only a reminder before the due date may expire."""
     played = Replay(read_document(document))
@@ -107,13 +101,8 @@ def test_skipping_one_run_loses_nothing_still_wanted_the_next_day(
         held = [one for one in known.invoices if one.promise_until or one.hold_until]
         if held or known.hold_until:
             continue
-        today = {
-            one.reference.id: one for one in decide(known, day, played.rules).carriers if one.acts
-        }
-        tomorrow = {
-            one.reference.id: one
-            for one in decide(known, day + timedelta(days=1), played.rules).carriers
-        }
+        today = {one.reference.id: one for one in decide(known, day, played.rules).carriers if one.acts}
+        tomorrow = {one.reference.id: one for one in decide(known, day + timedelta(days=1), played.rules).carriers}
         for id_, carrier in today.items():
             assert carrier.step is not None
             if is_before(carrier.step):
@@ -138,9 +127,7 @@ def test_the_order_of_the_input_does_not_matter(document: Document, chance: Any)
     on = list(by_day) if assigned else shuffled(list(by_day))
     other = {
         **document,
-        "plans": [
-            {**plan, "steps": shuffled(plan["steps"])} for plan in shuffled(document["plans"])
-        ],
+        "plans": [{**plan, "steps": shuffled(plan["steps"])} for plan in shuffled(document["plans"])],
         "customers": shuffled(document["customers"]),
         "invoices": shuffled(document["invoices"]),
         "events": [event for day in on for event in by_day[day]],
@@ -162,17 +149,11 @@ def test_the_data_of_another_customer_never_change_a_decision(document: Document
             **document,
             "customers": [customer],
             "invoices": mine,
-            "events": [
-                one
-                for one in document["events"]
-                if {one.get("customer"), one.get("invoice")} & names
-            ],
+            "events": [one for one in document["events"] if {one.get("customer"), one.get("invoice")} & names],
         }
         own, own_reasons = every_line(alone)
         assert own == [line for line in whole if json.loads(line)["customer"] == id_]
-        assert own_reasons == [
-            [line for line in day if json.loads(line)["customer"] == id_] for day in whole_reasons
-        ]
+        assert own_reasons == [[line for line in day if json.loads(line)["customer"] == id_] for day in whole_reasons]
 
 
 @EXAMPLES
@@ -200,9 +181,7 @@ def test_the_amount_of_a_message_is_the_sum_of_the_balances_of_its_invoices(
         paid = sum(
             int(event["amount"].replace(".", ""))
             for event in document["events"]
-            if event["type"] == "payment"
-            and event["on"] <= line["on"]
-            and event["invoice"] in line["invoices"]
+            if event["type"] == "payment" and event["on"] <= line["on"] and event["invoice"] in line["invoices"]
         )
         expected = sum(totals[id_] for id_ in line["invoices"]) - paid
         assert int(line["amount"].replace(".", "")) == expected > 0

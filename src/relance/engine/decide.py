@@ -7,16 +7,8 @@ from datetime import date, timedelta
 
 from relance.engine.gates import balance_refusal, customer_refusal, sort_out
 from relance.engine.grouping import actions_of, reference_key, reference_of
-from relance.engine.model import Action, Carrier, Case, Decision, Entry, Id, Invoice, Plan, Reason, Rules
-from relance.engine.progress import (
-    NEVER_CHASED,
-    NO_CONTACT,
-    Contacts,
-    contacts,
-    entries_of,
-    has_acted,
-    progress,
-)
+from relance.engine.model import Action, Carrier, Case, Decision, Invoice, Plan, Reason, Rules
+from relance.engine.progress import NEVER_CHASED, NO_PAST, Past, progress, recall
 from relance.engine.schedule import Dated, Pace, impossible, next_step
 
 DEFAULT_RULES = Rules()
@@ -37,13 +29,13 @@ def decide(case: Case, on: date, rules: Rules = DEFAULT_RULES) -> Decision:
     actions: list[Action] = []
     carriers: list[Carrier] = []
     reasons: list[Reason] = []
-    met = contacts(case.history, on) if case.history else NO_CONTACT
+    past = recall(case.history, plan, on) if case.history else NO_PAST
     for currency, chaseable in by_currency(invoices.chaseable).items():
         stop = balance_refusal(case, currency, chaseable, plan.minimum)
         if stop is not None:
             reasons.append(stop)
             continue
-        here = [carrier_of(case, plan, one, met, on, rules) for one in references(plan, chaseable)]
+        here = [carrier_of(case, plan, one, past, on, rules) for one in references(plan, chaseable)]
         acting = [carrier for carrier in here if carrier.acts]
         if acting:
             wanted = actions_of(case, plan, acting, chaseable, on)
@@ -55,11 +47,16 @@ def decide(case: Case, on: date, rules: Rules = DEFAULT_RULES) -> Decision:
 
 def by_currency(chaseable: Sequence[Invoice]) -> Mapping[str, Sequence[Invoice]]:
     """The chaseable invoices by currency, currencies in alphabetical order."""
-    first = chaseable[0].currency
-    groups: dict[str, list[Invoice]] = {first: []}
+    only = chaseable[0].currency
     for invoice in chaseable:
-        groups.setdefault(invoice.currency, []).append(invoice)
-    return groups if len(groups) == 1 else dict(sorted(groups.items()))
+        if invoice.currency != only:
+            break
+    else:
+        return {only: chaseable}
+    groups: dict[str, list[Invoice]] = {invoice.currency: [] for invoice in chaseable}
+    for invoice in chaseable:
+        groups[invoice.currency].append(invoice)
+    return dict(sorted(groups.items()))
 
 
 def references(plan: Plan, chaseable: Sequence[Invoice]) -> Sequence[Invoice]:
@@ -71,24 +68,25 @@ def references(plan: Plan, chaseable: Sequence[Invoice]) -> Sequence[Invoice]:
     return sorted(chaseable, key=lambda invoice: reference_key(plan, invoice))
 
 
-def carrier_of(case: Case, plan: Plan, reference: Invoice, met: Contacts, on: date, rules: Rules) -> Carrier:
+def carrier_of(case: Case, plan: Plan, reference: Invoice, past: Past, on: date, rules: Rules) -> Carrier:
     """Where one carrier stands on a date: its next step, when, and whether that is today.
 
     What the run of this very date has sent to the customer delays nothing today, but everything from tomorrow: so a
     step that cannot be done today is dated again, from tomorrow, with those messages counted (3.8).
     """
-    history, unreachable = case.history, case.unreachable
-    done = progress(entries_of(history, plan.id, reference.id), on) if history else NEVER_CHASED
-    acted = bool(history) and already_acted(history, on, plan, reference)
-    contact = met.before_run
+    unreachable = case.unreachable
+    entries = past.entries.get(reference.id)
+    done = progress(entries) if entries else NEVER_CHASED
+    acted = (reference.currency if plan.scope == "customer" else reference.id) in past.acted
+    contact = past.before_run
     acts = False
     following: Dated | None = None
     if not acted:
         pace = Pace(rules.zone, on, contact, plan.min_contact_days, unreachable)
         following = next_step(plan, reference, done, on, pace)
         acts = following is not None and following.leaves == on
-    if acted or (not acts and met.last != contact):
-        contact = met.last
+    if acted or (not acts and past.last != contact):
+        contact = past.last
         pace = Pace(rules.zone, on + ONE_DAY if on < date.max else on, contact, plan.min_contact_days, unreachable)
         following = next_step(plan, reference, done, on, pace)
     if following is None:
@@ -117,12 +115,6 @@ def action_code(action: Action) -> str:
     if action.reason is not None:
         return action.reason.code
     return "" if action.automatic else "PENDING_MANUAL"
-
-
-def already_acted(history: Sequence[Entry], on: date, plan: Plan, reference: Invoice) -> bool:
-    """The carrier already has a sent or marked entry today, and does nothing more (3.8, S4-24, D-11)."""
-    one: Id | None = None if plan.scope == "customer" else reference.id
-    return has_acted(history, on, plan.id, reference.currency, one)
 
 
 def code_today(case: Case, following: Dated, on: date, *, acts: bool, acted: bool) -> str:

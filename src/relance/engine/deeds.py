@@ -9,7 +9,7 @@ from relance.engine.decide import by_currency, carrier_of
 from relance.engine.gates import sort_out
 from relance.engine.grouping import reference_of
 from relance.engine.model import Action, Case, Entry, Id, Invoice, Plan, Rules, Step
-from relance.engine.progress import contacts
+from relance.engine.progress import recall
 from relance.engine.schedule import level_by_age
 
 
@@ -106,7 +106,7 @@ def concerns(action: Action, plan: Plan, reference: Invoice) -> bool:
 
 def next_step_of(case: Case, plan: Plan, reference: Invoice, on: date, rules: Rules) -> Step | None:
     """The step that is next for one carrier, whatever its gates."""
-    return carrier_of(case, plan, reference, contacts(case.history, on), on, rules).step
+    return carrier_of(case, plan, reference, recall(case.history, plan, on), on, rules).step
 
 
 def level_to_mark(case: Case, plan: Plan, reference: Invoice, on: date, rules: Rules) -> int:

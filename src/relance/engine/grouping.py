@@ -20,9 +20,14 @@ def reference_key(plan: Plan, invoice: Invoice) -> ReferenceKey:
 
 def reference_of(plan: Plan, invoices: Sequence[Invoice]) -> Invoice:
     """The invoice that carries a customer and currency (3.3)."""
-    if len(invoices) == 1:
-        return invoices[0]
-    return min(invoices, key=lambda invoice: reference_key(plan, invoice))
+    from_issue = plan.steps[0].anchor == "issue"
+    best = invoices[0]
+    first = best.issued if from_issue else best.due
+    for invoice in invoices:
+        day = invoice.issued if from_issue else invoice.due
+        if day < first or (day == first and reference_key(plan, invoice) < reference_key(plan, best)):
+            best, first = invoice, day
+    return best
 
 
 def asked_with(step: Step, reference: Invoice, chaseable: Sequence[Invoice], on: date) -> list[Invoice]:

@@ -7,7 +7,7 @@ from datetime import date
 
 from relance.engine.calendar import shift
 from relance.engine.model import Case, Decision, Rules
-from relance.engine.progress import Progress, entries_of, progress
+from relance.engine.progress import progress, recall
 from relance.engine.schedule import trigger_of
 
 
@@ -33,11 +33,12 @@ def _turning_points(case: Case, decision: Decision, rules: Rules) -> Iterator[da
     plan = case.plan
     if plan is None:
         return
+    past = recall(case.history, plan, decision.on)
     for carrier in decision.carriers:
         reference = carrier.reference
         yield reference.due
         if carrier.leaves is not None:
             yield carrier.leaves
-        done: Progress = progress(entries_of(case.history, plan.id, reference.id), decision.on)
+        done = progress(past.entries.get(reference.id, ()))
         for step in plan.steps[done.reached :]:
             yield trigger_of(step, reference, done, rules.zone)

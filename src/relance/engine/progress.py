@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date
 from typing import NamedTuple
 
-from relance.engine.model import Entry, Id
+from relance.engine.model import Entry, Id, Plan
 
 LEVELS_RAISED_BY = frozenset({"sent", "marked", "skipped"})
 DEEDS = frozenset({"sent", "marked"})
@@ -23,28 +23,30 @@ class Progress(NamedTuple):
     last_on: date | None
 
 
-class Contacts(NamedTuple):
-    """Last contact with the customer, over all plans and carriers.
+class Past(NamedTuple):
+    """The history of one customer read once, for one plan and one date.
 
-    ``before_run`` leaves out what the run of the date decided has itself sent: its messages do not delay each
-    other, however often that run is repeated (3.8). ``last`` has everything.
+    ``last``: the last contact, over all plans and carriers. ``before_run``: the same without what the run of the date
+    decided has itself sent: its messages do not delay each other, however often that run is repeated (3.8).
+    ``entries``: those of this plan by reference invoice. ``acted``: what has a sent or marked entry on the date:
+    currencies in customer scope, reference invoices in invoice scope.
     """
 
     before_run: date | None
     last: date | None
+    entries: Mapping[Id | None, Sequence[Entry]]
+    acted: Set[Id | None]
 
 
 NEVER_CHASED = Progress(0, None, None)
-NO_CONTACT = Contacts(None, None)
+NO_PAST = Past(None, None, {}, frozenset())
 
 
-def progress(entries: Iterable[Entry], on: date) -> Progress:
+def progress(entries: Iterable[Entry]) -> Progress:
     """Progress of one carrier from its own entries, in the order in which they happened."""
     reached, given_on = 0, None
     last_on: dict[int, date] = {}
     for entry in entries:
-        if entry.on > on:
-            continue
         level = entry.level
         if entry.kind == "level_set":
             reached, given_on = level, entry.on
@@ -56,32 +58,27 @@ def progress(entries: Iterable[Entry], on: date) -> Progress:
     return Progress(reached, given_on, last_on.get(reached))
 
 
-def entries_of(history: Sequence[Entry], plan: Id, reference: Id) -> list[Entry]:
-    """The entries of one carrier: this plan and this reference invoice."""
-    return [entry for entry in history if entry.plan == plan and entry.reference == reference]
-
-
-def contacts(history: Sequence[Entry], on: date) -> Contacts:
-    """The contacts that count on a date."""
+def recall(history: Sequence[Entry], plan: Plan, on: date) -> Past:
+    """All that the history says on a date, in one pass; entries dated later are ignored."""
     before_run: date | None = None
     last: date | None = None
+    entries: dict[Id | None, list[Entry]] = {}
+    acted: set[Id | None] = set()
+    by_customer = plan.scope == "customer"
     for entry in history:
-        day = entry.on
-        if not entry.contact or day > on:
+        day, plan_id, reference, _, kind, contact, by_run, currency = entry
+        if day > on:
             continue
-        if last is None or day > last:
-            last = day
-        if not (entry.by_run and day == on) and (before_run is None or day > before_run):
-            before_run = day
-    return Contacts(before_run, last)
-
-
-def has_acted(history: Sequence[Entry], on: date, plan: Id, currency: str, reference: Id | None) -> bool:
-    """A sent or marked entry dated ``on``: of this invoice, or of this currency when ``reference`` is None (3.8)."""
-    return any(
-        entry.on == on
-        and entry.plan == plan
-        and entry.kind in DEEDS
-        and (entry.currency == currency if reference is None else entry.reference == reference)
-        for entry in history
-    )
+        if contact:
+            if last is None or day > last:
+                last = day
+            if not (by_run and day == on) and (before_run is None or day > before_run):
+                before_run = day
+        if plan_id == plan.id:
+            if reference in entries:
+                entries[reference].append(entry)
+            else:
+                entries[reference] = [entry]
+            if day == on and kind in DEEDS:
+                acted.add(currency if by_customer else reference)
+    return Past(before_run, last, entries, acted)

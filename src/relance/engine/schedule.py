@@ -87,16 +87,23 @@ def next_step(plan: Plan, invoice: Invoice, progress: Progress, on: date, pace: 
 
 def before_steps(plan: Plan, invoice: Invoice, progress: Progress, on: date, pace: Pace) -> list[Dated]:
     """The *before* steps above the level reached that can still leave before the due date (3.5, 3.8)."""
-    if on >= invoice.due:
+    due = invoice.due
+    if on >= due:
         return []
-    steps = (step for step in plan.steps[progress.reached :] if is_before(step))
-    options = (dated(step, trigger_of(step, invoice, progress, pace.zone), pace) for step in steps)
-    return [option for option in options if option.leaves < invoice.due]
+    found = []
+    for step in plan.steps[progress.reached :]:
+        if is_before(step):
+            option = dated(step, trigger_of(step, invoice, progress, pace.zone), pace)
+            if option.leaves < due:
+                found.append(option)
+    return found
 
 
 def in_turn(plan: Plan, invoice: Invoice, progress: Progress, on: date, pace: Pace) -> Dated | None:
     """Progression ``sequence``: the lowest level still playable; age alone never jumps a level (3.5)."""
     before = before_steps(plan, invoice, progress, on, pace)
+    if len(before) == 1:
+        return before[0]
     if before:
         triggered = [option for option in before if option.trigger <= on]
         coming = [option for option in before if option.trigger > on]
@@ -119,7 +126,7 @@ def by_age(plan: Plan, invoice: Invoice, progress: Progress, on: date, pace: Pac
         return None
     triggered = [option for option in options if option[0] <= on]
     if triggered:
-        trigger, step = max(triggered, key=lambda option: option[1].level)
+        trigger, step = triggered[-1]
     else:
         trigger, step = min(options, key=lambda option: (option[0], -option[1].level))
     return dated(step, trigger, pace)
