@@ -1,11 +1,14 @@
 """Any file, however broken, gets one French sentence; none takes the machine down."""
 
+import datetime as dt
 import io
 import zipfile
 
 import pytest
 
+from relance.formats.columns import ReadOptions
 from relance.formats.faults import Fault
+from relance.formats.invoices import read_invoices
 from relance.formats.limits import DEFAULT
 from relance.formats.tabular import open_table
 
@@ -80,6 +83,30 @@ def test_a_quoted_cell_beyond_the_reader_is_refused_alone() -> None:
     assert isinstance(found[0], Fault)
     assert (found[0].code, found[0].line) == ("cell_too_long", 2)
     assert found[1].line == 3
+
+
+def test_a_file_where_every_line_opens_a_quote_is_given_up() -> None:
+    data = b"Client;Ville\nA;Lyon\n" + b'"B;Paris\n' * 20_000
+    found = list(opened(data).rows())
+    assert len(found) == 202
+    assert isinstance(found[-1], Fault)
+    assert (found[-1].code, found[-1].severity) == ("too_many_quotes", "file")
+
+
+def test_long_cells_of_separators_cost_no_time() -> None:
+    cell = "1,1 " * 8000
+    table = opened("Client;Date;Total TTC\nA;13/03/2026;1\n" + f"A;13/03/2026;{cell}\n" * 20)
+    options = ReadOptions(paid_on=dt.date(2026, 3, 31))
+    columns = {"customer_name": 0, "issue_on": 1, "total": 2}
+    found = list(read_invoices(table, columns, options))
+    assert [item.code for item in found if isinstance(item, Fault)] == ["bad_amount"] * 20
+
+
+def test_a_part_too_large_for_memory(xlsx: MakeXlsx) -> None:
+    data = xlsx([["Client", "Ville"], ["A", "Lyon"]])
+    found = open_table(data, "f.xlsx", limits=DEFAULT._replace(max_part=300))
+    assert isinstance(found, Fault)
+    assert found.code == "zip_bomb"
 
 
 def test_nul_bytes() -> None:

@@ -75,6 +75,21 @@ def test_a_stray_quote_near_the_end_costs_its_own_line_only() -> None:
     assert found[1] == Row(3, ["B", "Paris"])
 
 
+def test_two_stray_quotes_do_not_join_two_lines() -> None:
+    found = list(opened('Client;Ville\n"A;Lyon\n"B";Paris\n"C;Nice\nD;Metz\n').rows())
+    assert [(item.line, isinstance(item, Fault)) for item in found] == [
+        (2, True),
+        (3, False),
+        (4, True),
+        (5, False),
+    ]
+
+
+def test_quotes_inside_a_quoted_cell_of_one_line_are_tolerated() -> None:
+    table = opened('Client;Ville\n"Le "Bon" Pain";Lyon\n')
+    assert table.sample()[0].cells == ['Le Bon" Pain"', "Lyon"]
+
+
 def test_the_separator_line_of_excel_is_no_row() -> None:
     table = opened("sep=,\nClient,Ville\nA,Lyon\n")
     assert (table.separator, table.header_line) == (",", 2)

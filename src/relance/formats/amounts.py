@@ -17,6 +17,9 @@ from relance.formats.text import Cell
 
 Decimal = Literal[".", ","]
 
+MAX_LENGTH = 60
+"""Characters an amount may take; a longer cell is not looked at."""
+
 MAX_CENTS = 999_999_999_999_999
 
 CURRENCIES = frozenset(
@@ -160,7 +163,7 @@ class DecimalScan:
 
     def add(self, cell: Cell) -> None:
         """Look at one cell; cells of a workbook are typed and say nothing."""
-        if type(cell) is not str:
+        if type(cell) is not str or len(cell) > MAX_LENGTH:
             return
         if self._dot and self._comma:
             return
@@ -197,7 +200,7 @@ def _parse_text(text: str, decimal: Decimal | None) -> Amount | Fault | None:
     body = text.strip().translate(_SPACES)
     if not body:
         return None
-    if len(body) > 60:
+    if len(body) > MAX_LENGTH:
         return _bad(text)
     body, currency = _without_currency(body)
     body, negative = _without_sign(body)

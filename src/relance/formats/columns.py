@@ -15,7 +15,15 @@ from typing import NamedTuple
 from relance.formats.amounts import Amount, Decimal, DecimalScan, parse_amount
 from relance.formats.dates import DateOrder, Order, OrderScan, parse_date
 from relance.formats.faults import Fault
-from relance.formats.fields import BUCKETS, FIELDS, Subject, fields_for, header_fields, synonyms
+from relance.formats.fields import (
+    BUCKETS,
+    FIELDS,
+    MAX_HEADER,
+    Subject,
+    fields_for,
+    header_fields,
+    synonyms,
+)
 from relance.formats.tabular import Row, Table
 from relance.formats.text import Cell, cell_text, fold
 from relance.formats.values import paid_word
@@ -240,7 +248,7 @@ def column_name(header: Sequence[str], index: int) -> str:
 def _candidates(name: str) -> list[tuple[str, float, int]]:
     """Fields a header may name, with a score from 0 to 1 and a rank to break draws."""
     exact = header_fields(name)
-    if exact:
+    if exact or len(name) > MAX_HEADER:
         return [(code, 1.0, rank) for code, rank in exact]
     folded = f" {fold(name)} "
     best: dict[str, float] = {}

@@ -154,6 +154,9 @@ CATALOGUE: tuple[Field, ...] = (
         Account manager|Sales rep|Owner"""), _CUSTOMERS),
 )  # fmt: skip
 
+MAX_HEADER = 200
+"""Characters of a header that may name a field."""
+
 FIELDS: dict[str, Field] = {field.code: field for field in CATALOGUE}
 
 BUCKETS: tuple[str, ...] = (
@@ -184,6 +187,8 @@ def synonyms() -> dict[str, tuple[tuple[str, int], ...]]:
 
 def header_fields(header: str) -> tuple[tuple[str, int], ...]:
     """The fields this header names exactly, best rank first; empty when unknown."""
+    if len(header) > MAX_HEADER:
+        return ()
     key = fold(header)
     known = synonyms()
     found = known.get(key) or known.get(key.replace(" ", ""), ())

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 
 class Limits(NamedTuple):
-    """Bytes of the file; rows; columns; characters of a cell and of a physical line; for a
-    workbook: inflated bytes, inflation ratio (looked at above ``ratio_from`` bytes), parts of
-    the archive, and cells of the rectangle a sheet covers (it is held in memory whole).
+    """Bytes of the file; rows; columns; characters of a cell and of a physical line. For a
+    workbook: inflated bytes of all parts and of one, inflation ratio (looked at above
+    ``ratio_from`` bytes), parts of the archive, and cells of the rectangle that a sheet
+    covers, which is held in memory whole.
     """
 
     max_bytes: int = 50_000_000
@@ -17,6 +18,7 @@ class Limits(NamedTuple):
     max_cell: int = 32_767
     max_line: int = 2_000_000
     max_inflated: int = 500_000_000
+    max_part: int = 250_000_000
     max_ratio: int = 200
     ratio_from: int = 10_000_000
     max_parts: int = 10_000

@@ -65,6 +65,10 @@ _FILE: dict[str, str] = {
         "Le classeur se décompresse à plus de {limit} octets ou plus de {ratio} fois sa taille : "
         "il est refusé par sécurité. Enregistrez la feuille utile au format CSV."
     ),
+    "too_many_quotes": (
+        "Plus de {limit} lignes ont un guillemet jamais refermé. "
+        "Exportez de nouveau le fichier, ou enregistrez-le au format XLSX."
+    ),
     "no_sheet": "Le classeur ne contient aucune feuille de calcul remplie.",
     "unknown_sheet": "Le classeur n’a pas de feuille « {sheet} ». Feuilles présentes : {sheets}.",
     "missing_column": (

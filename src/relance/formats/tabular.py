@@ -20,6 +20,7 @@ from relance.formats.faults import Fault
 from relance.formats.fields import header_fields
 from relance.formats.limits import DEFAULT, Limits
 from relance.formats.text import (
+    SEPARATORS,
     Cell,
     Source,
     cell_text,
@@ -35,6 +36,10 @@ HEADER_WITHIN = 30
 
 MAX_SPAN = 50
 """Physical lines one quoted cell may cover before its quote is held for a stray one."""
+
+
+MAX_STRAY = 200
+"""Lines with a stray quote, each read again at a cost, before the file is given up."""
 
 
 class Row(NamedTuple):
@@ -124,8 +129,8 @@ def _open_text(source: Source, filename: str, size: int, limits: Limits) -> Tabl
         return Fault("too_many_rows", facts={"limit": limits.max_rows})
     with _text(source, scan.encoding) as stream:
         lines = list(islice(stream, 80))
-    separator = detect_separator(lines)
     declared = 1 if lines and lines[0][:4].lower() == "sep=" else 0
+    separator = detect_separator(lines) if declared else _separator(lines)
     check = scan.longest > limits.max_cell
 
     def read() -> Iterator[Row | Fault]:
@@ -141,6 +146,20 @@ def _open_text(source: Source, filename: str, size: int, limits: Limits) -> Tabl
         encoding=scan.encoding,
         separator=separator,
     )
+
+
+def _separator(lines: list[str]) -> str | None:
+    """The separator under which some line shows the most known headers, when it shows two;
+    else the one the lines agree on.
+    """
+    best, chosen = 1, None
+    for separator in SEPARATORS:
+        for line in lines[:HEADER_WITHIN]:
+            names = line[:20_000].strip().split(separator)
+            known = sum(bool(header_fields(name.strip('" '))) for name in names if name)
+            if known > best:
+                best, chosen = known, separator
+    return chosen or detect_separator(lines)
 
 
 def _text(source: Source, encoding: str) -> io.TextIOWrapper:
@@ -258,6 +277,9 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
+        if len(self.record) > MAX_SPAN:
+            self.ended = True
+            raise StopIteration
         if self._again:
             line = self._again.pop()
         else:
@@ -283,18 +305,22 @@ def _records(
     """
     for _ in range(declared):
         next(lines, None)
-    line, widest = 1 + declared, limits.max_columns
+    line, widest, stray = 1 + declared, limits.max_columns, 0
     reader = csv.reader(lines, delimiter=separator)
     while True:
         lines.record.clear()
         try:
             cells: list[Cell] = list(next(reader))
-            broken = lines.ended or len(lines.record) > MAX_SPAN
+            broken = lines.ended or not _is_sound(lines.record, separator)
         except StopIteration:
             return
         except csv.Error:
             broken = True
         if broken:
+            stray += 1
+            if stray > MAX_STRAY:
+                yield Fault("too_many_quotes", line=line, facts={"limit": MAX_STRAY})
+                return
             if len(lines.record) == 1 and not lines.ended:
                 size = len(lines.record[0])
                 facts = {"size": size, "limit": limits.max_cell}
@@ -314,6 +340,18 @@ def _records(
         else:
             yield Row(line, cells)
         line += span
+
+
+def _is_sound(record: list[str], separator: str) -> bool:
+    """Whether a record of several lines is quoted by the rules: a quote that closes before
+    other text has swallowed a line end that was not its own.
+    """
+    if len(record) == 1:
+        return True
+    try:
+        return len(list(csv.reader(record, delimiter=separator, strict=True))) == 1
+    except csv.Error:
+        return False
 
 
 def _long_cell(line: int, cells: list[Cell], limits: Limits) -> Fault | None:

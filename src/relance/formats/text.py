@@ -151,7 +151,7 @@ def detect_separator(lines: Sequence[str]) -> str | None:
     """
     if lines and lines[0][:4].lower() == "sep=" and lines[0][4:5] in SEPARATORS:
         return lines[0][4]
-    filled = [line for line in lines if line.strip()][:60]
+    filled = [line[:5000] for line in lines if line.strip()][:60]
     best: tuple[int, int, int] | None = None
     chosen = None
     for rank, separator in enumerate(SEPARATORS):

@@ -164,6 +164,9 @@ def _measure(stream: BinaryIO, part: zipfile.ZipInfo, limits: Limits, before: in
     for piece in _inflate(stream, part):
         size += len(piece)
         _check_size(before + size, 1 + part.compress_size + before, limits)
+        if size > limits.max_part:
+            facts = {"limit": limits.max_part, "ratio": limits.max_ratio}
+            raise Refused(Fault("zip_bomb", facts=facts))
         if extent is not None:
             extent.add(piece)
     if extent is not None:
