@@ -274,6 +274,11 @@ def _split(body: str, decimal: Decimal | None) -> tuple[str, str, bool] | None:
 
 
 def _parse_float(value: float) -> Amount | Fault:
+    written = repr(value)
+    if _PLAIN.match(written):
+        found = parse_amount(written)
+        if isinstance(found, Amount):
+            return found
     if not math.isfinite(value) or abs(value) > MAX_CENTS:
         return _bad(value) if not math.isfinite(value) else _large(value)
     text = f"{abs(value):.6f}"

@@ -281,8 +281,7 @@ class _Reader:
         if paid_on is not None:
             return total
         if self.has_left:
-            day = self.options.paid_on.isoformat()
-            remarks.append(get.fault("left_empty", "left", paid_on=day))
+            remarks.append(get.fault("left_empty", "left"))
             return total
         return 0
 

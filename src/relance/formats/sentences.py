@@ -170,7 +170,7 @@ _REMARK: dict[str, str] = {
     "credit_note_by_sign": "Montant négatif : la ligne est importée comme un avoir.",
     "type_unknown": "Le type « {value} » est inconnu : la ligne est lue comme une facture.",
     "number_missing": "Numéro de facture vide : le numéro {number} est attribué.",
-    "left_empty": "Reste à payer vide : la facture est comptée comme soldée au {paid_on}.",
+    "left_empty": "Reste à payer vide : la facture est comptée comme soldée.",
     "customer_extra": (
         "Client déjà présent ligne {first} : seuls son contact et ses adresses e-mail s’ajoutent."
     ),
