@@ -100,7 +100,8 @@ def test_a_moment_is_shown_on_its_day_in_the_current_zone() -> None:
 
 
 def test_today_may_come_from_the_shell_and_no_date_is_a_dash() -> None:
-    html = shown("{% date_fr day %}", today=None, shell={"today": TODAY}, day=date(2026, 1, 2))
+    house = {"today": None, "shell": {"today": TODAY}, "day": date(2026, 1, 2)}
+    html = shown("{% date_fr day %}", **house)
     assert words(html) == "2~janv. 2026"
     assert "year-unsaid" in html
     assert shown("{% date_fr nothing %}{% relative_day nothing %}", nothing=None) == "––"

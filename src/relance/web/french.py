@@ -7,9 +7,8 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
 from django.utils.dates import MONTHS, WEEKDAYS, WEEKDAYS_ABBR
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 NBSP = "\u00a0"
 NNBSP = "\u202f"

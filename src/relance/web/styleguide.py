@@ -1,8 +1,11 @@
 """Invented sample data for the style guide page; nothing else uses it."""
 
+import re
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
+from relance.web import french
 from relance.web.drawing import (
     AgeBand,
     Bar,
@@ -18,6 +21,7 @@ from relance.web.drawing import (
     sparkline,
     time_axis,
 )
+from relance.web.templatetags.relance import STATUSES
 
 TODAY = date(2026, 11, 24)
 
@@ -94,6 +98,13 @@ def reason_axis() -> TimeAxis:
     )
 
 
+def _icons() -> list[str]:
+    """Every icon of the sprite, by name."""
+    sprite = Path(__file__).parent / "static/relance/icons.svg"
+    found: list[str] = re.findall(r'<symbol id="([^"]+)" viewBox="0 0 16 16"', sprite.read_text())
+    return found
+
+
 def _ageing() -> list[AgeBand]:
     amounts = (12140200, 4691600, 2230600, 1184200, 1191100)
     names = ("Non échu", "1 à 30 j", "31 à 60 j", "61 à 90 j", "plus de 90 j")
@@ -101,7 +112,8 @@ def _ageing() -> list[AgeBand]:
 
 
 def _replay() -> list[Bar]:
-    months = "déc. janv. févr. mars avr. mai juin juil. août sept. oct. nov.".split()
+    ends = [date(2025, 12, 1)] + [date(2026, month, 1) for month in range(1, 12)]
+    months = [french.month_name(day, short=True) for day in ends]
     counts = (148, 138, 170, 162, 155, 168, 148, 112, 158, 182, 188, 172)
     late = (26, 22, 28, 26, 25, 28, 24, 20, 25, 32, 34, 29)
     return [Bar(*row) for row in zip(months, counts, late, strict=True)]
@@ -147,17 +159,7 @@ def samples() -> dict[str, Any]:
         "dso": sparkline(dso, "DSO sur 12 mois", "58 j en décembre, 47 j en novembre"),
         "replay": bar_chart(_replay(), "Messages rejoués, par mois"),
         "plan_steps": _plan_steps(),
-        "icons": (
-            "today dashboard loop clients actions megaphone plan template bank import upload "
-            "settings folder inbox outbox letter email phone sms task registered bolt clock scales "
-            "promise error triangle tick pause play info question hold circle-empty circle-half "
-            "circle-full receipt star reply calendar send print pencil diskette cross plus minus "
-            "chevron-left chevron-right chevron-down chevron-up search filter export table sort-up "
-            "sort-down paperclip undo sun moon contrast more users user logout eye link external "
-            "trash copy note help keyboard euro lock building site credit camera drag"
-        ).split(),
-        "statuses": (
-            "late due dispute promise broken error doubt done auto manual paused info off"
-        ).split(),
+        "icons": _icons(),
+        "statuses": list(STATUSES),
         "steps": ["Préavis", "Second rappel", "Dernier rappel", "Appel", "Mise en demeure"],
     }

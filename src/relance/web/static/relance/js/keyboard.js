@@ -90,6 +90,10 @@
     if (event.target.closest("[data-row-link]")) mark(row);
     else if (!event.target.closest("a, button, input, label, select, summary")) row.querySelector("[data-row-link]")?.click();
   });
+  // The magnifier of the phone bar opens the field; the fragment alone does not put one in it.
+  document.addEventListener("click", (event) => {
+    if (event.target.closest('a[href="#search"]')) setTimeout(() => document.querySelector("#search input")?.focus());
+  });
   document.addEventListener("change", (event) => {
     if (!event.target.matches("[data-keys-switch]")) return;
     try { localStorage.setItem(KEY, event.target.checked ? "on" : "off"); } catch { /* this visit only */ }
