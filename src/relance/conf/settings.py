@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "relance.outbox",
     "relance.dunning",
     "relance.web",
+    "relance.ops",
 ]
 
 MIDDLEWARE = [

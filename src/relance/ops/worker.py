@@ -33,7 +33,7 @@ def work(
     *,
     stop: threading.Event,
     hooks: Hooks,
-    tick: Callable[[datetime], None] = _no_runs,
+    tick: Callable[[datetime], object] = _no_runs,
     now: Callable[[], datetime] = clock.now,
     once: bool = False,
     lanes: int = LANES,
@@ -117,7 +117,9 @@ def _drain(
     return total
 
 
-def run(*, hooks: Hooks, tick: Callable[[datetime], None] = _no_runs, once: bool = False) -> Report:
+def run(
+    *, hooks: Hooks, tick: Callable[[datetime], object] = _no_runs, once: bool = False
+) -> Report:
     """The body of `relance worker`: like `work`, until SIGTERM or SIGINT; in the main thread."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,0 +1,42 @@
+"""relance doctor: are the copies right, and is the journal whole?"""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from relance.accounts import clock
+from relance.accounts.models import Organisation
+from relance.dunning import checks as dunning
+from relance.history import services as history
+from relance.ledger import checks as ledger
+from relance.ops.arguments import organisation_of
+
+
+class Command(BaseCommand):
+    help = "Recompute what is stored for lists, verify the journal, and say what differs."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--organisation", metavar="SLUG", help="dossier; default: every one")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        chosen = options["organisation"]
+        every = [organisation_of(chosen)] if chosen else list(Organisation.objects.all())
+        faults = sum(self._examine(organisation) for organisation in every)
+        if faults:
+            raise CommandError(f"{faults} différences.", returncode=1)
+        self.stdout.write("Tout concorde.")
+
+    def _examine(self, organisation: Organisation) -> int:
+        faults = [
+            f"{found.table} {found.label}, {found.field} : {found.stored} au lieu de "
+            f"{found.expected}"
+            for found in ledger.differences(organisation)
+        ]
+        today = clock.local_date(organisation, clock.now())
+        faults += dunning.differences(organisation, today)
+        broken = history.verify(organisation)
+        if broken is not None:
+            faults.append(f"le journal est rompu à l’événement {broken}")
+        for fault in faults:
+            self.stdout.write(f"{organisation.slug} : {fault}")
+        return len(faults)
