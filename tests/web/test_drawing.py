@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, timedelta
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -16,6 +17,7 @@ from relance.web.drawing import (
     TimeAxis,
     ageing_bar,
     bar_chart,
+    fluid_axis,
     sparkline,
     time_axis,
 )
@@ -131,3 +133,14 @@ def test_columns_reach_up_to_a_round_number() -> None:
     svg = bar_chart([Bar("nov.", 188, over=34)], "Messages")
     assert ">200</text>" in svg
     assert "bar-part--over" in svg
+
+
+def test_a_fluid_picture_exists_once_for_each_width_that_the_style_sheet_knows() -> None:
+    axis = styleguide.days_axis()
+    html = fluid_axis(axis)
+    css = (Path(styleguide.__file__).parent / "static/relance/css/drawings.css").read_text()
+    for width in (328, 668, 1044, 1640):
+        assert f'drawing-at--{width}"><svg viewBox="0 0 {width} ' in html
+        assert f".drawing-at--{width} {{ display: block; }}" in css
+    ids = re.findall(r'id="(hatch-\w+)"', html)
+    assert len(ids) == len(set(ids)) == 4

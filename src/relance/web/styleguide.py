@@ -16,8 +16,8 @@ from relance.web.drawing import (
     TimeAxis,
     ageing_bar,
     bar_chart,
+    fluid_axis,
     legend,
-    responsive,
     sparkline,
     time_axis,
 )
@@ -141,8 +141,8 @@ def samples() -> dict[str, Any]:
         "first_of_month": date(2026, 11, 1),
         "yesterday": TODAY - timedelta(1),
         "last_friday": date(2026, 11, 20),
-        "plan_axis": responsive(time_axis(plan, 328), time_axis(plan, 1044)),
-        "days_axis": responsive(time_axis(days, 328), time_axis(days, 668)),
+        "plan_axis": fluid_axis(plan),
+        "days_axis": fluid_axis(days),
         "reason_axis": time_axis(reason, 335),
         "axis_legend": legend(
             [("auto", "automatique"), ("manual", "à faire par vous"), ("guard", "délai minimum")]

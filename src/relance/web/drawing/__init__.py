@@ -7,8 +7,17 @@ money is in cents. Colours are CSS classes (drawings.css), so that dark mode nee
 from relance.web.drawing.ageing import AgeBand, ageing_bar
 from relance.web.drawing.bars import Bar, bar_chart
 from relance.web.drawing.sparkline import sparkline
-from relance.web.drawing.svg import responsive
-from relance.web.drawing.timeline import Guard, Line, Mark, Slip, TimeAxis, legend, time_axis
+from relance.web.drawing.svg import fluid, responsive
+from relance.web.drawing.timeline import (
+    Guard,
+    Line,
+    Mark,
+    Slip,
+    TimeAxis,
+    fluid_axis,
+    legend,
+    time_axis,
+)
 
 __all__ = [
     "AgeBand",
@@ -20,6 +29,8 @@ __all__ = [
     "TimeAxis",
     "ageing_bar",
     "bar_chart",
+    "fluid",
+    "fluid_axis",
     "legend",
     "responsive",
     "sparkline",

@@ -1,12 +1,14 @@
 """The few gestures shared by all drawings: an element, a picture with its words, two widths."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
 # Mean advance of Inter at 1 px, medium weight, French text: enough to keep labels apart.
 _ADVANCE = 0.545
+# The widths that drawings.css knows; it shows the one that fits the container.
+FLUID_WIDTHS = (328, 668, 1044, 1640)
 
 
 def text_width(text: str, size: float = 12) -> float:
@@ -66,11 +68,21 @@ def picture(
     )
 
 
+def fluid(draw: Callable[[float], str]) -> SafeString:
+    """What `draw` makes for four widths, the one shown being the one that fits.
+
+    So letters stay between 10 and 14 px from a phone to a wall screen.
+    """
+    drawn = ((width, draw(width)) for width in FLUID_WIDTHS)
+    shown = format_html_join("", '<div class="drawing-at drawing-at--{}">{}</div>', drawn)
+    return format_html('<div class="drawing">{}</div>', shown)
+
+
 def responsive(narrow: str, wide: str) -> SafeString:
-    """Two drawings of the same thing; the style sheet shows one, so letters keep their size."""
+    """Two drawings of the same thing, for a phone and for all that is wider; lighter than four."""
     return format_html(
-        '<div class="drawing"><div class="drawing-narrow">{}</div>'
-        '<div class="drawing-wide">{}</div></div>',
+        '<div class="drawing"><div class="drawing-at drawing-at--328">{}</div>'
+        '<div class="drawing-at drawing-at--wide">{}</div></div>',
         narrow,
         wide,
     )

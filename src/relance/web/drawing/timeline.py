@@ -17,7 +17,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from relance.web import french
-from relance.web.drawing.svg import join, number, picture, tag, text, text_width
+from relance.web.drawing.svg import fluid, join, number, picture, tag, text, text_width
 
 MarkKind = Literal["auto", "manual", "contact", "wanted"]
 Style = Literal["plan", "days", "reason"]
@@ -384,6 +384,11 @@ def time_axis(axis: TimeAxis, width: float = 668) -> SafeString:
     layers += _names(canvas)
     extra = 34 if axis.slips and any(_slip_is_low(canvas, slip) for slip in axis.slips) else 0
     return picture(width, canvas.height + extra, join(layers), axis.title, axis.description)
+
+
+def fluid_axis(axis: TimeAxis) -> SafeString:
+    """`axis` at the four widths of the work column; in a panel `time_axis` alone is lighter."""
+    return fluid(lambda width: time_axis(axis, width))
 
 
 def _slip_is_low(canvas: _Canvas, slip: Slip) -> bool:
