@@ -80,9 +80,7 @@ class Reader:
         elif self.section == "gives":
             self.gives.append(" ".join([self.iso(words[0]), *words[1:]]))
         else:
-            dated = [
-                self.iso(word) if re.fullmatch(r"J([+-]\d+)?", word) else word for word in words
-            ]
+            dated = [self.iso(word) if re.fullmatch(r"J([+-]\d+)?", word) else word for word in words]
             self.why[self.asked].append(" ".join(dated))
 
     def read_J(self, words: list[str]) -> None:  # noqa: N802
@@ -126,9 +124,7 @@ class Reader:
     def read_invoice(self, words: list[str]) -> None:
         options = dict(zip(words[4::2], words[5::2], strict=True))
         due = self.day(options.pop("due"))
-        issued = (
-            self.day(options.pop("issued")) if "issued" in options else due - timedelta(days=30)
-        )
+        issued = self.day(options.pop("issued")) if "issued" in options else due - timedelta(days=30)
         self.document["invoices"].append(
             {"id": words[0], "customer": words[2], "total": words[3], "due": due.isoformat()}
             | {"issued": issued.isoformat()}
@@ -236,3 +232,19 @@ def why_text(line: dict[str, Any]) -> str:
         words += [reason["code"]] + (["until", reason["until"]] if "until" in reason else [])
         reasons.append(" ".join(words))
     return f"{line['customer']} {line['state']} {' + '.join(reasons)}".strip()
+
+
+def without_amount(line: str) -> str:
+    return line.partition(" =")[0]
+
+
+def check(scenario: Scenario) -> None:
+    """Every action of the period, and every reason of the days asked, are exactly those written."""
+    written = dict(enumerate(scenario.gives))
+    given = [
+        line if " = " in written.get(rank, " = ") else without_amount(line)
+        for rank, line in enumerate(lines_given(scenario.document))
+    ]
+    assert given == scenario.gives
+    for day, expected in scenario.why.items():
+        assert reasons_given(scenario.document, day) == expected, day
