@@ -130,7 +130,9 @@ def attachments(message: Message) -> Iterator[tuple[str, bytes]]:
 
 
 def _text(text: str, kind: str) -> bytes:
-    lines = "\r\n".join([*text.splitlines(), ""]) or "\r\n"
+    lines = re.sub(r"\r\n?|\n", "\r\n", text)
+    if not lines.endswith("\r\n"):
+        lines += "\r\n"
     return (
         f'Content-Type: text/{kind}; charset="utf-8"\r\n'
         "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
