@@ -104,9 +104,7 @@ def events(draw: st.DrawFn, document: Document, *, levels: bool = True) -> list[
         elif kind in {"payment", "credit"}:
             event["amount"] = draw(st.sampled_from(["100.00", "200.00", "50.00", "-50.00"]))
         elif kind == "assign":
-            event["plan"] = plan_of[event["customer"]] = draw(
-                st.sampled_from([*sorted(by_id), None])
-            )
+            event["plan"] = plan_of[event["customer"]] = draw(st.sampled_from([*sorted(by_id), None]))
         found.append(event)
     return found
 
@@ -141,9 +139,7 @@ def documents(draw: st.DrawFn, *, levels: bool = True, every_day: bool = False) 
             {
                 "id": f"F{rank}",
                 "customer": draw(st.sampled_from(document["customers"]))["id"],
-                "issued": (
-                    START + timedelta(days=due - draw(st.sampled_from([0, 10, 30])))
-                ).isoformat(),
+                "issued": (START + timedelta(days=due - draw(st.sampled_from([0, 10, 30])))).isoformat(),
                 "due": (START + timedelta(days=due)).isoformat(),
                 "total": draw(st.sampled_from(["100.00", "200.00"])),
                 "currency": draw(st.sampled_from(["EUR", "EUR", "EUR", "USD"])),

@@ -19,7 +19,7 @@ from relance.engine.wording import all_reasons, sentence
 
 from .strategies import LENGTH, START, Document, documents
 
-EXAMPLES = settings(max_examples=150, deadline=None)
+EXAMPLES = settings(max_examples=80, deadline=None)
 DAYS = st.integers(0, LENGTH).map(lambda n: START + timedelta(days=n))
 
 

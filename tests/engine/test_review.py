@@ -87,6 +87,13 @@ class TestRecheck:
         assert isinstance(paid, Reason)
         assert (held.code, paid.code) == ("CUSTOMER_ON_HOLD", "NO_OPEN_INVOICE")
 
+    def test_an_address_lost_meanwhile_cancels_with_that_reason(self) -> None:
+        """S1-23, S4-25: it becomes an action for a person instead."""
+        action = wanted(case(PLAN, invoice(1)), day(7))
+        again = recheck(case(PLAN, invoice(1), unreachable={"email"}), day(7), action, RULES)
+        assert isinstance(again, Reason)
+        assert again.code == "NO_RECIPIENT"
+
     def test_a_grouped_message_survives_the_payment_of_its_reference_at_the_same_level(self) -> None:
         grouped = plan(step(1, 7), step(2, 14), scope="invoice", grouping="customer")
         action = wanted(case(grouped, invoice(1), invoice(2, 1)), day(8))

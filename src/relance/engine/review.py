@@ -80,10 +80,11 @@ def why_withdrawn(decision: Decision, action: Action) -> Reason:
     carrier = carrier_for(decision.carriers, action)
     if carrier is None:
         return Reason("SETTLED", {"currency": action.currency}, None, action.reference)
-    reason_today = carrier_reason(carrier)
-    if reason_today is None or carrier.acts:
-        return Reason("REPLACED", {"level": carrier.step.level, "name": carrier.step.name} if carrier.step else {})
-    return reason_today
+    reason = carrier_reason(carrier)
+    step = carrier.step
+    if step is not None and (reason is None or (carrier.acts and step.level != action.level)):
+        return Reason("REPLACED", {"level": step.level, "name": step.name})
+    return reason or Reason("REPLACED")
 
 
 def carrier_for(carriers: Sequence[Carrier], action: Action) -> Carrier | None:
