@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -13,18 +12,29 @@ from django.utils.translation import ngettext
 from relance.accounts import clock
 from relance.accounts.access import Access, organisations_of
 from relance.dunning import run
-from relance.dunning.models import Action, Outlook, Run
+from relance.dunning.models import Outlook, Plan, Run
 from relance.outbox.models import Message, Status
-from relance.web.middleware import ClockedRequest
+from relance.web import french
+from relance.web.queries import today as morning
+
+PLACES = {"message": "outbox", "departure": "today", "sending": "outbox"}
+"""First word of a page's name, when it is not that of its place in the navigation."""
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """The navigation and its foot; only the date and the user outside a dossier."""
+    """The navigation and its foot; only the date and the user outside a dossier.
+
+    Nothing is read for the pieces of a page that htmx asks for.
+    """
     access: Access | None = getattr(request, "access", None)
     if access is None:
         user = getattr(request, "user", None)
         return {"shell": {"user": user if user and user.is_authenticated else None}}
-    now: datetime = request.now if isinstance(request, ClockedRequest) else clock.now()
+    now: datetime = getattr(request, "now", None) or clock.now()
+    today = clock.local_date(access.organisation, now)
+    htmx = getattr(request, "htmx", None)
+    if htmx and not htmx.boosted and not htmx.history_restore_request:
+        return {"shell": {"organisation": access.organisation, "today": today}}
     return {
         "shell": {
             "organisation": access.organisation,
@@ -36,38 +46,37 @@ def shell(request: HttpRequest) -> dict[str, Any]:
                 }
                 for one in organisations_of(access.user)
             ],
-            "nav": _nav(request, access),
+            "nav": _nav(request, access, now),
             "foot": _foot(access, now),
             "user": access.user,
-            "today": clock.local_date(access.organisation, now),
+            "today": today,
         }
     }
 
 
-def _nav(request: HttpRequest, access: Access) -> list[dict[str, Any]]:
+def _nav(request: HttpRequest, access: Access, now: datetime) -> list[dict[str, Any]]:
     slug = access.organisation.slug
-    to_do = Action.objects.filter(
-        organisation=access.organisation, status=Action.Status.OPEN, owners=access.user
-    ).count()
-    trouble = Message.objects.filter(
-        organisation=access.organisation, status__in=[Status.FAILED, Status.UNCERTAIN]
-    ).count()
+    waiting = morning.my_actions(access, access.user).count()
+    trouble = morning.trouble(access, clock.local_date(access.organisation, now))
     sections = [
         [
-            ("today", "today", _("Aujourd’hui"), to_do),
-            ("dashboard", "dashboard", _("Tableau de bord"), 0),
-            ("customer_list", "clients", _("Clients"), 0),
+            ("today", "today", _("Aujourd’hui"), _("Aujourd’hui"), waiting + trouble.all),
+            ("dashboard", "dashboard", _("Tableau de bord"), _("Tableau"), 0),
+            ("customer_list", "clients", _("Clients"), _("Clients"), 0),
+            ("action_list", "actions", _("Actions"), _("Actions"), waiting + trouble.mine),
         ],
         [
-            ("outbox_list", "mail", _("Envois"), trouble),
-            ("import_list", "import", _("Imports"), 0),
+            ("plan_list", "plan", _("Plans de relance"), "", 0),
+            ("template_list", "template", _("Modèles"), "", 0),
         ],
         [
-            ("plan_list", "plan", _("Plans de relance"), 0),
-            ("template_list", "template", _("Modèles"), 0),
+            ("outbox_list", "outbox", _("Envois"), "", trouble.messages),
+            ("import_list", "import", _("Imports"), "", 0),
         ],
     ]
-    here = request.resolver_match.view_name if request.resolver_match else ""
+    match = request.resolver_match
+    here = (match.view_name if match else "").split("_")[0]
+    here = PLACES.get(here, here)
     return [
         {
             "items": [
@@ -75,10 +84,11 @@ def _nav(request: HttpRequest, access: Access) -> list[dict[str, Any]]:
                     "url": reverse(name, args=[slug]),
                     "icon": icon,
                     "label": label,
+                    "phone": phone,
                     "count": count,
-                    "current": here.split("_")[0] == name.split("_")[0],
+                    "current": here == name.split("_")[0],
                 }
-                for name, icon, label, count in section
+                for name, icon, label, phone, count in section
             ]
         }
         for section in sections
@@ -88,36 +98,71 @@ def _nav(request: HttpRequest, access: Access) -> list[dict[str, Any]]:
 def _foot(access: Access, now: datetime) -> dict[str, Any]:
     """The first question of the morning, answered on every page: what leaves, and when."""
     organisation = access.organisation
+    url = reverse("outbox_list", args=[organisation.slug])
     if not organisation.sending_on:
-        return {
-            "state": "suspended",
-            "title": _("Envois suspendus"),
-            "detail": [_("Rien ne part tout seul.")],
-        }
+        detail = [_("Rien ne part tout seul.")]
+        return {"state": "suspended", "title": _("Envois suspendus"), "detail": detail, "url": url}
     zone = ZoneInfo(organisation.timezone)
     today = clock.local_date(organisation, now)
-    latest = Run.objects.filter(organisation=organisation, on=today).first()
     departure = run.next_departure(organisation, now).astimezone(zone)
-    ready = Outlook.objects.filter(
-        organisation=organisation, next_automatic=True, next_on__lte=departure.date()
-    ).count()
-    next_line = ngettext("%(n)d client prêt", "%(n)d clients prêts", ready) % {"n": ready}
-    if latest is None or departure.date() == today:
-        when = departure.strftime("%H:%M")
-        title = _("Départ à %(hour)s") % {"hour": when}
-        if departure.date() != today:
-            title = _("Prochain départ le %(day)s") % {"day": departure.strftime("%d/%m à %H:%M")}
-        return {"state": "ready", "title": title, "detail": [next_line]}
-    counts = Message.objects.filter(organisation=organisation, on=today, automatic=True).aggregate(
-        all=Count("id", filter=~Q(status=Status.CANCELLED)),
-        sent=Count("id", filter=Q(status=Status.SENT)),
-    )
+    hour = departure.strftime("%H:%M")
+    if departure.date() == today:
+        return {
+            "state": "ready",
+            "title": _("Départ à %(hour)s") % {"hour": hour},
+            "detail": [_ready(access, departure)],
+            "url": url,
+        }
+    next_day = f"{french.weekday_short(departure.date()).lower()} {hour}"
+    latest = access.all(Run).filter(on=today).first()
+    if latest is None:
+        return {
+            "state": "none",
+            "title": _("Départ %(day)s") % {"day": next_day},
+            "detail": [_ready(access, departure)],
+            "url": url,
+        }
+    sent, every = _gone(access, latest)
+    counted = ngettext("%(sent)s message sur %(all)s", "%(sent)s messages sur %(all)s", sent)
     return {
         "state": "sent",
         "title": _("Parti à %(hour)s") % {"hour": organisation.send_at.strftime("%H:%M")},
         "detail": [
-            ngettext("%(sent)d message sur %(all)d", "%(sent)d messages sur %(all)d", counts["all"])
-            % counts,
-            _("Prochain : %(day)s") % {"day": departure.strftime("%d/%m à %H:%M")},
+            counted % {"sent": french.number(sent), "all": french.number(every)}
+            if every
+            else _("Rien n’était à envoyer."),
+            _("Prochain : %(day)s") % {"day": next_day},
         ],
+        "url": url,
     }
+
+
+def _gone(access: Access, latest: Run) -> tuple[int, int]:
+    """How many messages of the day's run have left, of how many that still had to.
+
+    Only the newest rows of a status are looked at, so that it costs the same after ten years.
+    """
+
+    def newest(status: str) -> int:
+        rows = access.all(Message).filter(status=status).order_by("-id")[: latest.queued + 200]
+        found = rows.values_list("on", "automatic")
+        return sum(1 for on, automatic in found if automatic and on == latest.on)
+
+    if not latest.queued:
+        return 0, 0
+    return newest(Status.SENT), latest.queued - newest(Status.CANCELLED)
+
+
+def _ready(access: Access, departure: datetime) -> str:
+    """`14 messages prêts`; where one customer may get several, the customers are counted."""
+    customers = (
+        access.all(Outlook).filter(next_automatic=True, next_on__lte=departure.date()).count()
+    )
+    one_by_one = access.all(Plan).filter(
+        scope=Plan.Scope.INVOICE, grouping=Plan.Grouping.NONE, paused=False
+    )
+    if customers and one_by_one.exists():
+        words = ngettext("messages pour %(n)s client", "messages pour %(n)s clients", customers)
+    else:
+        words = ngettext("%(n)s message prêt", "%(n)s messages prêts", customers)
+    return words % {"n": french.number(customers)}

@@ -1,13 +1,229 @@
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.urls import path
+"""Envois: what waits, what left, what did not and what to do about it."""
 
-from relance.web.requests import enter
+from typing import Any
+from urllib.parse import quote
+
+from django.contrib import messages as notes
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from relance.accounts.access import Access
+from relance.accounts.models import DunningRole
+from relance.dunning import messages as writing
+from relance.dunning.services.switch import switch_sending
+from relance.outbox import services as outbox
+from relance.outbox.channels.base import DeliveryError
+from relance.outbox.channels.email.mime import envelope
+from relance.outbox.models import Message, MessageInvoice, Status
+from relance.web import french
+from relance.web.queries import outbox as listing
+from relance.web.requests import enter, moment, today_of
+from relance.web.smtp_words import cancelled_words, plain_answer, trouble_words
+from relance.web.views.actions import addresses
+from relance.web.views.answers import is_piece
+
+CALLABLE = [Status.QUEUED, Status.RETRYING, Status.DRAFT, Status.TO_APPROVE]
 
 
 def outbox_list(request: HttpRequest, slug: str) -> HttpResponse:
-    enter(request, slug)
-    return render(request, "base.html")
+    """The messages of one state, those that need a person first."""
+    access = enter(request, slug)
+    chosen = listing.read(request.GET, access)
+    address = reverse("outbox_list", args=[slug])
+    context = {
+        "today": today_of(request, access),
+        "chosen": chosen,
+        "filters": chosen.form,
+        "tabs": [
+            {
+                "url": f"{address}?etat={tab.key}",
+                "label": tab.label,
+                "count": None if tab.key == "partis" else chosen.counts[tab.key],
+                "current": tab.key == chosen.tab.key,
+            }
+            for tab in listing.TABS
+        ],
+        "rows": [{"message": one, "why": _why(one)} for one in chosen.rows],
+        "sending_on": access.organisation.sending_on,
+        "is_admin": access.is_admin,
+    }
+    return render(request, "outbox/list.html", context)
 
 
-urlpatterns = [path("envois/", outbox_list, name="outbox_list")]
+def _why(message: Message) -> str:
+    """The fact of a line: where it went, why it did not, when it will be tried again."""
+    if message.status in (Status.CANCELLED, Status.EXPIRED):
+        return cancelled_words(message.reason)
+    if message.status in (Status.FAILED, Status.BOUNCED, Status.UNCERTAIN):
+        return trouble_words(message)
+    if message.status == Status.RETRYING and message.error:
+        return _("Nouvel essai : %(why)s") % {"why": trouble_words(message)}
+    return ", ".join(message.recipients)
+
+
+def message_detail(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """One message as it was sent, or as it will be."""
+    access = enter(request, slug)
+    return _show(request, access, access.get(Message, pk=pk))
+
+
+def _show(
+    request: HttpRequest, access: Access, message: Message, *, refusal: str = ""
+) -> HttpResponse:
+    lines = list(
+        MessageInvoice.objects.filter(message=message).select_related("invoice").order_by("id")
+    )
+    tries = [
+        {"row": one, "plain": plain_answer(one.code, one.answer) if one.answer else ""}
+        for one in message.tries.order_by("at", "id")
+    ]
+    context: dict[str, Any] = {
+        "message": message,
+        "customer": message.customer,
+        "body": writing.fragment(message.html),
+        "lines": lines,
+        "attachments": [line.invoice.number for line in lines if line.invoice.document],
+        "tries": tries,
+        "today": today_of(request, access),
+        "can_write": access.can_write,
+        "refusal": refusal,
+        "why": _why(message),
+        "is_waiting": message.status in CALLABLE,
+        "is_failed": message.status in (Status.FAILED, Status.BOUNCED),
+        "is_uncertain": message.status == Status.UNCERTAIN,
+        "is_cancelled": message.status in (Status.CANCELLED, Status.EXPIRED),
+        "is_sent": message.status == Status.SENT,
+        "lasting": _("%(n)s essais") % {"n": len(tries)} if len(tries) > 1 else "",
+        "open": True,
+    }
+    piece = is_piece(request)
+    return render(request, "outbox/_message.html" if piece else "outbox/message.html", context)
+
+
+def _after(request: HttpRequest, access: Access, message: Message, said: str) -> HttpResponse:
+    """The message as it is now, with what was done said above the list."""
+    if is_piece(request):
+        return _show(request, access, access.get(Message, pk=message.pk))
+    notes.success(request, said)
+    return redirect("message_detail", access.organisation.slug, message.pk)
+
+
+@require_POST
+def message_retry(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """Try a failed message again, to other addresses when some were typed."""
+    access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
+    message = access.get(Message, pk=pk)
+    to = addresses(request.POST.get("to", "")) or list(message.recipients)
+    try:
+        with transaction.atomic():
+            outbox.retry(message=message, now=moment(request))
+            if to != list(message.recipients):
+                outbox.edit(
+                    message=message,
+                    subject=message.subject,
+                    text=message.text,
+                    html=message.html,
+                    recipients=to,
+                    copies=message.copies,
+                )
+    except outbox.StepAlreadyQueuedError:
+        refusal = _("Cette étape a déjà été écrite à nouveau : l’autre message la remplace.")
+        return _show(request, access, access.get(Message, pk=pk), refusal=refusal)
+    except outbox.StateConflictError as conflict:
+        return _show(request, access, message, refusal=conflict_words(conflict))
+    except outbox.OutboxError:
+        refusal = _("Une des adresses n’est pas valable : %(to)s") % {"to": ", ".join(to)}
+        return _show(request, access, access.get(Message, pk=pk), refusal=refusal)
+    return _after(request, access, message, _("Le message est de nouveau en file."))
+
+
+@require_POST
+def message_settle(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """An uncertain message: a person knows whether it left."""
+    access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
+    message = access.get(Message, pk=pk)
+    sent = request.POST.get("sent") == "1"
+    try:
+        outbox.settle_uncertain(message=message, sent=sent, actor=access.user, now=moment(request))
+    except outbox.StateConflictError as conflict:
+        return _show(request, access, message, refusal=conflict_words(conflict))
+    said = _("C’est noté : il est parti.") if sent else _("Le message repart.")
+    return _after(request, access, message, said)
+
+
+@require_POST
+def message_cancel(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """Keep back a message that waits in the queue."""
+    access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
+    message = access.get(Message, pk=pk)
+    try:
+        outbox.cancel(message=message, reason="BY_HAND", now=moment(request))
+    except outbox.StateConflictError as conflict:
+        return _show(request, access, message, refusal=conflict_words(conflict))
+    return _after(request, access, message, _("Le message est annulé : rien n’est parti."))
+
+
+def conflict_words(conflict: outbox.StateConflictError) -> str:
+    """Somebody or the worker was faster."""
+    state = Status(conflict.status).label.lower()
+    return _("Trop tard : entre-temps, ce message est passé à l’état « %(state)s ».") % {
+        "state": state
+    }
+
+
+def message_eml(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """The message as a file that any mail program opens."""
+    access = enter(request, slug)
+    message = access.get(Message, pk=pk)
+    try:
+        data = envelope(message, at=message.sent_at or message.made_at).data
+    except DeliveryError as fault:
+        raise Http404 from fault
+    name = quote(f"{message.on.isoformat()} {message.customer.name}.eml", safe="")
+    return HttpResponse(
+        data,
+        content_type="message/rfc822",
+        headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"},
+    )
+
+
+@require_POST
+def sending_switch(request: HttpRequest, slug: str) -> HttpResponse:
+    """Suspend or resume what leaves by itself: administrators only."""
+    access = enter(request, slug, DunningRole.ADMIN)
+    sending_on = request.POST.get("sending") == "on"
+    switch_sending(
+        access.organisation,
+        sending_on=sending_on,
+        actor=access.user,
+        on=today_of(request, access),
+        now=moment(request),
+    )
+    if sending_on:
+        notes.success(request, _("Les envois automatiques reprennent au prochain départ."))
+    else:
+        waiting = listing.counts(access)["file"]
+        words = ngettext(
+            "Envois suspendus. %(n)s message en file ne partira pas.",
+            "Envois suspendus. %(n)s messages en file ne partiront pas.",
+            waiting,
+        )
+        said = words % {"n": french.number(waiting)} if waiting else _("Envois suspendus.")
+        notes.warning(request, said)
+    return redirect("outbox_list", slug)
+
+
+urlpatterns = [
+    path("envois/", outbox_list, name="outbox_list"),
+    path("envois/interrupteur/", sending_switch, name="sending_switch"),
+    path("messages/<int:pk>/", message_detail, name="message_detail"),
+    path("messages/<int:pk>/message.eml", message_eml, name="message_eml"),
+    path("messages/<int:pk>/reessayer/", message_retry, name="message_retry"),
+    path("messages/<int:pk>/trancher/", message_settle, name="message_settle"),
+    path("messages/<int:pk>/retenir/", message_cancel, name="message_cancel"),
+]

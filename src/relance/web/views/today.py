@@ -1,13 +1,235 @@
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.urls import path
+"""Aujourd'hui: what waits for me, what leaves by itself, what went wrong."""
 
-from relance.web.requests import enter
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
+
+from relance.accounts import clock
+from relance.accounts.access import Access
+from relance.accounts.models import User
+from relance.dunning import messages, run
+from relance.dunning import queries as dunning
+from relance.dunning.models import Action
+from relance.ledger.models import Customer
+from relance.web import french
+from relance.web.queries import panel as reading
+from relance.web.queries import today as morning
+from relance.web.requests import enter, moment, today_of
+from relance.web.sentences import (
+    actions_wait,
+    departure_when,
+    icon_channel,
+    messages_leave,
+    step_words,
+)
+from relance.web.smtp_words import trouble_words
+from relance.web.views import actions
+from relance.web.views.answers import is_piece
+
+AUTOMATIC_SHOWN = 3
+SECTION_SHOWN = 12
 
 
 def today(request: HttpRequest, slug: str) -> HttpResponse:
-    enter(request, slug)
-    return render(request, "base.html")
+    """The page of every morning, with the panel of the first action beside it."""
+    access = enter(request, slug)
+    now, on = moment(request), today_of(request, access)
+    mine = morning.my_actions(access, access.user)
+    to_do = list(mine[: morning.SHOWN])
+    total = morning.summed(mine)
+    departure = morning.departure(access, now)
+    when = departure_when(access.organisation, departure.at, on)
+    zone = ZoneInfo(access.organisation.timezone)
+    all_shown = "depart" in request.GET
+    selected = _selected(request, access, to_do)
+    context: dict[str, Any] = {
+        "today": on,
+        "to_do": [_action_row(slug, one) for one in to_do],
+        "to_do_total": total,
+        "to_do_more": total.lines - len(to_do),
+        "todo_sentence": actions_wait(total.lines),
+        "leave_sentence": messages_leave(departure.count, when, customers=not departure.complete),
+        "departure": departure,
+        "departure_when": when,
+        "departure_hour": departure.at.astimezone(zone).strftime("%H:%M"),
+        "departing": [
+            row | {"words": step_words(row["action"])}
+            for row in departure.lines(None if all_shown else AUTOMATIC_SHOWN)
+        ],
+        "departing_more": 0 if all_shown else max(0, departure.count - AUTOMATIC_SHOWN),
+        "sending_on": access.organisation.sending_on,
+        "leaving": _leaving(access),
+        "errors": _errors(slug, access, on),
+        "promises": _promises(access, on),
+        "action": selected,
+        "shown": reading.panel(access, selected, on=on) if selected else None,
+        "can_write": access.can_write,
+        "toasts": _toasts(access, access.user, now),
+    }
+    context["nothing"] = not (
+        context["to_do"]
+        or departure.count
+        or context["errors"]["rows"]
+        or context["promises"]
+        or context["leaving"]["rows"]
+    )
+    if context["nothing"]:
+        context["next_due"] = morning.next_due(access, on)
+    return render(request, "today/today.html", context)
 
 
-urlpatterns = [path("", today, name="today")]
+def _selected(request: HttpRequest, access: Access, to_do: list[Action]) -> Action | None:
+    """The action asked for in the address, else the first of the list."""
+    asked = request.GET.get("action", "")
+    if asked.isdigit():
+        found = next((one for one in to_do if one.pk == int(asked)), None)
+        if found is None:
+            found = access.all(Action).filter(pk=int(asked)).select_related("customer").first()
+        if found is not None:
+            return found
+    return to_do[0] if to_do else None
+
+
+def _action_row(slug: str, action: Action) -> dict[str, Any]:
+    return {
+        "id": f"action-{action.pk}",
+        "pk": action.pk,
+        "url": reverse("action_detail", args=[slug, action.pk]),
+        "when": action.due_on,
+        "channel": icon_channel(action.channel),
+        "channel_label": action.get_channel_display(),
+        "name": action.customer.name,
+        "context": step_words(action),
+        "cents": action.amount_cents,
+        "currency": action.currency,
+    }
+
+
+def _errors(slug: str, access: Access, on: Any) -> dict[str, Any]:
+    """Actions that cannot leave and messages that did not, each with its remedy (S3-14, S4-25)."""
+    blocked = morning.blocked_actions(access)
+    troubled = morning.troubled_messages(access, on)
+    rows = []
+    for action in blocked[:SECTION_SHOWN]:
+        row = _action_row(slug, action)
+        if action.reason == "NO_TEMPLATE":
+            row |= {"icon": "template", "context": _("Aucun modèle pour ce niveau")}
+            row |= {"remedy": _("Choisir"), "remedy_url": reverse("plan_list", args=[slug])}
+        else:
+            row |= {"icon": "users", "context": _("Aucune adresse e-mail valable")}
+            row |= {"remedy": _("Compléter"), "remedy_url": row["url"]}
+        rows.append(row | {"tone": "is-late"})
+    for message in troubled[:SECTION_SHOWN]:
+        uncertain = message.status == "uncertain"
+        url = reverse("message_detail", args=[slug, message.pk])
+        rows.append(
+            {
+                "id": f"message-{message.pk}",
+                "url": url,
+                "when": message.ended_at or message.made_at,
+                "icon": "triangle" if uncertain else "error",
+                "tone": "is-warn" if uncertain else "is-late",
+                "name": message.customer.name,
+                "context": trouble_words(message),
+                "cents": message.amount_cents,
+                "currency": message.currency,
+                "remedy": _("Vérifier") if uncertain else _("Corriger"),
+                "remedy_url": url,
+            }
+        )
+    count = len(rows)
+    if count >= SECTION_SHOWN:
+        count = blocked.count() + troubled.count()
+    return {"rows": rows, "count": count, "cents": sum(row["cents"] for row in rows)}
+
+
+def _leaving(access: Access) -> dict[str, Any]:
+    """What is written and waits for its minute; mine in their ten seconds are in the toast."""
+    rows = morning.leaving(access).filter(automatic=True)
+    return {"rows": list(rows[:AUTOMATIC_SHOWN]), "count": rows.count()}
+
+
+def _promises(access: Access, on: Any) -> list[dict[str, Any]]:
+    """`Promis pour le 20, rien reçu`, `Reçu 200,00 € sur 415,80 €`."""
+    found = []
+    for hold in morning.broken_promises(access, on)[:SECTION_SHOWN]:
+        invoice = hold.invoice
+        if invoice is None:
+            continue
+        received = getattr(hold, "received_cents", 0)
+        if received > 0:
+            promised = hold.amount_cents or received + invoice.balance_cents
+            context = _("Reçu %(got)s sur %(promised)s") % {
+                "got": french.money(received, invoice.currency),
+                "promised": french.money(promised, invoice.currency),
+            }
+        else:
+            context = _("Promis pour le %(day)s, rien reçu") % {
+                "day": french.date_text(hold.until, on)
+            }
+        found.append(
+            {
+                "hold": hold,
+                "name": hold.customer.name,
+                "context": context,
+                "cents": invoice.balance_cents,
+                "currency": invoice.currency,
+            }
+        )
+    return found
+
+
+def _toasts(access: Access, user: User, now: datetime) -> list[dict[str, Any]]:
+    """My messages that can still be called back, with the seconds that are left."""
+    return [
+        {
+            "said": _("Message à %(name)s, départ dans") % {"name": message.customer.name},
+            "seconds": max(1, int((message.not_before - now).total_seconds())),
+            "undo": reverse("message_undo", args=[access.organisation.slug, message.pk]),
+        }
+        for message in morning.callable_back(access, user, now)
+    ]
+
+
+def departure_detail(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """Every message that a customer will get at the next departure, in full."""
+    access = enter(request, slug)
+    customer = access.get(Customer, pk=pk)
+    organisation = access.organisation
+    at = run.next_departure(organisation, moment(request))
+    on = clock.local_date(organisation, at)
+    found = dunning.decisions(organisation, [customer.pk], on)
+    if customer.pk not in found:
+        raise Http404
+    case, decision = found[customer.pk]
+    wanted = [messages.Wanted(action, case) for action in decision.automatic]
+    book = messages.open_book(organisation, wanted)
+    context = {
+        "customer": customer,
+        "today": today_of(request, access),
+        "when": departure_when(organisation, at, today_of(request, access)),
+        "letters": [
+            {
+                "action": one.action,
+                "sheet": reading.sheet(access, book, one, on),
+                "steps": len(case.plan.steps) if case.plan else 0,
+            }
+            for one in wanted
+        ],
+        "cents": sum(one.action.amount for one in wanted),
+        "open": True,
+    }
+    piece = is_piece(request)
+    return render(request, "today/_departure.html" if piece else "today/departure.html", context)
+
+
+urlpatterns = [
+    path("", today, name="today"),
+    path("depart/<int:pk>/", departure_detail, name="departure_detail"),
+    *actions.urlpatterns,
+]

@@ -1,0 +1,289 @@
+"""The to-do list of relances: read one, send it, ignore it, note that it was done, hand it over."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import messages as notes
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+
+from relance.accounts.access import Access
+from relance.accounts.models import DunningRole, User
+from relance.dunning import messages, services, templating
+from relance.dunning.models import Action
+from relance.dunning.services.undo import unskip_action
+from relance.outbox.models import Message
+from relance.web.queries import actions as listing
+from relance.web.queries import panel as reading
+from relance.web.queries import today as morning
+from relance.web.requests import enter, moment, today_of
+from relance.web.views.answers import done, is_piece, show_panel
+
+
+class WordsForm(forms.Form):
+    """The message as one wants to change it before it leaves."""
+
+    to = forms.CharField(label=gettext_lazy("À"), max_length=2000, required=False)
+    subject = forms.CharField(label=gettext_lazy("Objet"), max_length=200)
+    body = forms.CharField(
+        label=gettext_lazy("Message"),
+        max_length=20_000,
+        widget=forms.Textarea(attrs={"class": "textarea--message", "rows": 14}),
+    )
+    copy = forms.BooleanField(label=gettext_lazy("Recevoir une copie"), required=False)
+
+    def clean_subject(self) -> str:
+        return self._sound("subject", blocks=False)
+
+    def clean_body(self) -> str:
+        return self._sound("body", blocks=True)
+
+    def _sound(self, name: str, *, blocks: bool) -> str:
+        text = str(self.cleaned_data[name])
+        found = templating.faults(text, blocks_allowed=blocks)
+        if found:
+            raise forms.ValidationError([fault.message for fault in found])
+        return text
+
+
+def addresses(text: str) -> list[str]:
+    """Addresses typed one after the other, separated by commas, semicolons or lines."""
+    parts = text.replace(";", ",").replace("\n", ",").split(",")
+    return [part.strip() for part in parts if part.strip()]
+
+
+def action_list(request: HttpRequest, slug: str) -> HttpResponse:
+    """À faire (mine) and Toutes, filtered (S3-02, S3-12, S3-13)."""
+    access = enter(request, slug)
+    on = today_of(request, access)
+    chosen = listing.read(request.GET, access, on)
+    page = Paginator(chosen.rows, 50).get_page(request.GET.get("page"))
+    mine = morning.waiting_actions(access).filter(owners=access.user).count()
+    address = reverse("action_list", args=[slug])
+    tabs = [
+        {"url": address, "label": _("À faire"), "count": mine, "current": not chosen.everything},
+        {
+            "url": f"{address}?vue=toutes",
+            "label": _("Toutes"),
+            "count": None,
+            "current": chosen.everything,
+        },
+    ]
+    return render(
+        request,
+        "actions/list.html",
+        {"page": page, "chosen": chosen, "tabs": tabs, "today": on, "filters": chosen.form},
+    )
+
+
+def action_detail(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """One action: beside the list, or on a page of its own (phone, no script)."""
+    access = enter(request, slug)
+    action = access.get(Action, pk=pk)
+    return show_panel(request, access, action)
+
+
+def action_edit(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """The same panel with the words as fields; nothing is kept until one sends."""
+    access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
+    action = access.get(Action, pk=pk)
+    on = today_of(request, access)
+    try:
+        words = reading.editable_words(access, action, on=on)
+    except services.Refused as no:
+        return show_panel(request, access, action, refusal=str(no))
+    shown = reading.panel(access, action, on=on)
+    to = ", ".join(one.email for one in shown.sheet.to) if shown.sheet else ""
+    form = WordsForm(
+        initial={
+            "to": to,
+            "subject": words.subject,
+            "body": words.body,
+            "copy": access.user.receives_copy,
+        }
+    )
+    return show_panel(request, access, action, shown=shown, form=form)
+
+
+@require_POST
+def action_send(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """Queue the message of an action; it leaves ten seconds later unless called back."""
+    access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
+    action = access.get(Action, pk=pk)
+    given: dict[str, Any] = {}
+    form = None
+    if "body" in request.POST:
+        form = WordsForm(request.POST)
+        if not form.is_valid():
+            return show_panel(request, access, action, form=form)
+        data = form.cleaned_data
+        given["words"] = messages.Words(data["subject"], data["body"])
+        given["recipients"] = addresses(data["to"])
+        given["copy_to_me"] = data["copy"]
+    elif request.POST.get("to"):
+        given["recipients"] = addresses(request.POST["to"])
+    try:
+        message = services.send_action(
+            action,
+            actor=access.user,
+            on=today_of(request, access),
+            now=moment(request),
+            **given,
+        )
+    except services.Refused as no:
+        action.refresh_from_db()
+        return show_panel(request, access, action, refusal=str(no), form=form)
+    return done(
+        request,
+        access,
+        action,
+        said=_("Message à %(name)s, départ dans") % {"name": action.customer},
+        undo=reverse("message_undo", args=[slug, message.pk]),
+    )
+
+
+@require_POST
+def action_skip(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """Ignore: the level counts as passed, without a contact."""
+    access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
+    action = access.get(Action, pk=pk)
+    try:
+        services.skip_action(
+            action, actor=access.user, on=today_of(request, access), now=moment(request)
+        )
+    except services.Refused as no:
+        action.refresh_from_db()
+        return show_panel(request, access, action, refusal=str(no))
+    return done(
+        request,
+        access,
+        action,
+        said=_("%(name)s : relance ignorée, à reprendre d’ici") % {"name": action.customer},
+        undo=reverse("action_unskip", args=[slug, pk]),
+    )
+
+
+@require_POST
+def action_unskip(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """Take back an action ignored by mistake."""
+    access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
+    action = access.get(Action, pk=pk)
+    try:
+        unskip_action(action, actor=access.user, on=today_of(request, access), now=moment(request))
+    except services.Refused as no:
+        notes.error(request, str(no))
+    return back_to(request, slug, pk)
+
+
+@require_POST
+def action_complete(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """A call, a task, a printed letter: done, with what came of it (D-07)."""
+    access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
+    action = access.get(Action, pk=pk)
+    try:
+        services.complete_action(
+            action,
+            actor=access.user,
+            on=today_of(request, access),
+            now=moment(request),
+            note=request.POST.get("note", "").strip()[:4000],
+        )
+    except services.Refused as no:
+        action.refresh_from_db()
+        return show_panel(request, access, action, refusal=str(no))
+    said = _("%(what)s : %(name)s, c’est noté.") % {
+        "what": action.get_channel_display(),
+        "name": action.customer,
+    }
+    return done(request, access, action, said=said)
+
+
+@require_POST
+def action_owners(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """An administrator says who is to do it (S3-11), himself first if he wants to send (D-20)."""
+    access = enter(request, slug, DunningRole.ADMIN)
+    action = access.get(Action, pk=pk)
+    chosen = [int(key) for key in request.POST.getlist("owner") if key.isdigit()]
+    owners = User.objects.filter(
+        pk__in=chosen,
+        memberships__organisation=access.organisation,
+        memberships__dunning_role__gte=DunningRole.ACCOUNT_MANAGER,
+    ).distinct()
+    people = list(owners)
+    if request.POST.get("me") and access.user not in people:
+        people = [*action.owners.all(), access.user]
+    refusal = ""
+    try:
+        services.change_owners(
+            action,
+            owners=people,
+            actor=access.user,
+            on=today_of(request, access),
+            now=moment(request),
+        )
+    except services.Refused as no:
+        refusal = str(no)
+    return show_panel(request, access, action, refusal=refusal)
+
+
+def action_letter(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """The letter ready for the printer; its level rises only once the print is confirmed (D-07)."""
+    access = enter(request, slug)
+    action = access.get(Action, pk=pk)
+    shown = reading.panel(access, action, on=today_of(request, access))
+    return render(request, "actions/letter.html", {"shown": shown, "action": action})
+
+
+def back_to(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """The morning page with that action selected, by htmx or by a plain redirect."""
+    url = f"{reverse('today', args=[slug])}?{urlencode({'action': pk})}"
+    if is_piece(request):
+        return HttpResponse(headers={"HX-Redirect": url})
+    return redirect(url)
+
+
+@require_POST
+def message_undo(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """Call back a message during its ten seconds; its action waits again."""
+    access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
+    message = access.get(Message, pk=pk, automatic=False)
+    return call_back(request, access, message)
+
+
+def call_back(request: HttpRequest, access: Access, message: Message) -> HttpResponse:
+    """Cancel it if it has not begun to leave; otherwise say that it is too late."""
+    from relance.outbox import services as outbox
+
+    slug = access.organisation.slug
+    try:
+        outbox.cancel(message=message, reason="CALLED_BACK", now=moment(request))
+    except outbox.StateConflictError:
+        notes.error(
+            request,
+            _("Trop tard : le message à %(name)s est déjà parti.") % {"name": message.customer},
+        )
+        return back_to(request, slug, 0)
+    if message.action_id is None:
+        notes.success(request, _("Message annulé : rien n’est parti."))
+        return back_to(request, slug, 0)
+    return back_to(request, slug, message.action_id)
+
+
+urlpatterns = [
+    path("actions/", action_list, name="action_list"),
+    path("actions/<int:pk>/", action_detail, name="action_detail"),
+    path("actions/<int:pk>/modifier/", action_edit, name="action_edit"),
+    path("actions/<int:pk>/envoyer/", action_send, name="action_send"),
+    path("actions/<int:pk>/ignorer/", action_skip, name="action_skip"),
+    path("actions/<int:pk>/reprendre/", action_unskip, name="action_unskip"),
+    path("actions/<int:pk>/fait/", action_complete, name="action_complete"),
+    path("actions/<int:pk>/responsables/", action_owners, name="action_owners"),
+    path("actions/<int:pk>/lettre/", action_letter, name="action_letter"),
+    path("messages/<int:pk>/annuler/", message_undo, name="message_undo"),
+]
