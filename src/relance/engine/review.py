@@ -80,11 +80,10 @@ def why_withdrawn(decision: Decision, action: Action) -> Reason:
     carrier = carrier_for(decision.carriers, action)
     if carrier is None:
         return Reason("SETTLED", {"currency": action.currency}, None, action.reference)
-    reason = carrier_reason(carrier)
-    step = carrier.step
-    if step is not None and (reason is None or (carrier.acts and step.level != action.level)):
+    today, step = carrier_reason(carrier), carrier.step
+    if step is not None and (today is None or (carrier.acts and step.level != action.level)):
         return Reason("REPLACED", {"level": step.level, "name": step.name})
-    return reason or Reason("REPLACED")
+    return today or Reason("REPLACED")
 
 
 def carrier_for(carriers: Sequence[Carrier], action: Action) -> Carrier | None:
