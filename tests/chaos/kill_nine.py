@@ -41,7 +41,7 @@ def main(folder: Path, mails: int, kills: int, seed: int) -> None:
             os.kill(pid, signal.SIGTERM)
         codes = [os.waitpid(pid, 0)[1] for pid in workers]
         workers = []
-        print(json.dumps(report(folder, kills, codes)))
+        sys.stdout.write(json.dumps(report(folder, kills, codes)))
     finally:
         for pid in [sink, *workers]:
             os.kill(pid, signal.SIGKILL)
@@ -145,9 +145,7 @@ def nothing_waits() -> bool:
 
     time.sleep(0.1)
     waiting = Message.objects.filter(status__in=["queued", "retrying", "sending"]).exists()
-    return not waiting and not Message.objects.filter(
-        status=Status.SENT, recorded=False
-    ).exists()
+    return not waiting and not Message.objects.filter(status=Status.SENT, recorded=False).exists()
 
 
 def report(folder: Path, kills: int, codes: list[int]) -> dict[str, object]:

@@ -60,8 +60,7 @@ def make_draft(customer: Customer, *invoices: Invoice, **fields: object) -> serv
         "plan_id": 1,
         "level": 1,
         "lines": [
-            services.Line(i.pk, i.balance_cents, carrier=True, plan_id=1, level=1)
-            for i in invoices
+            services.Line(i.pk, i.balance_cents, carrier=True, plan_id=1, level=1) for i in invoices
         ],
         "amount_cents": sum(i.balance_cents for i in invoices),
     }

@@ -43,7 +43,9 @@ class Memory:
         self.ended += [(m.pk, m.status) for m in messages]
 
 
-def deliver(clock: Clock, memory: Memory | None = None, channel: FakeChannel | None = None) -> Report:
+def deliver(
+    clock: Clock, memory: Memory | None = None, channel: FakeChannel | None = None
+) -> Report:
     return delivery.deliver_batch(
         worker=identity.new_name(),
         now=clock,
