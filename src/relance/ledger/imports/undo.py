@@ -18,6 +18,7 @@ from relance.accounts.models import User
 from relance.history.models import Event
 from relance.history.services import Fact, append
 from relance.ledger.imports.book import plain
+from relance.ledger.imports.bulk import update_many
 from relance.ledger.imports.errors import ImportStateError
 from relance.ledger.models import (
     Contact,
@@ -131,7 +132,13 @@ def _changes(imported: Import, table: str) -> Iterator[list[ImportChange]]:
 
 
 def _touched(imported: Import, field_name: str, ids: Sequence[int]) -> set[int]:
-    """Those that the journal speaks of since, other than by this import."""
+    """Those that the journal speaks of since, other than by this import or by imports that were
+    undone themselves."""
+    own = {imported.pk} | set(
+        Import.objects.filter(
+            organisation=imported.organisation_id, status=ImportStatus.UNDONE
+        ).values_list("id", flat=True)
+    )
     events = Event.objects.filter(
         organisation=imported.organisation_id,
         seq__gt=imported.since_seq,
@@ -140,7 +147,7 @@ def _touched(imported: Import, field_name: str, ids: Sequence[int]) -> set[int]:
     return {
         key
         for key, data in events.values_list(field_name, "data")
-        if data.get("import") != imported.pk
+        if data.get("import", data.get("undone_import")) not in own
     }
 
 
@@ -256,21 +263,31 @@ def _small(imported: Import, plan: UndoPlan) -> None:
 def _restore(
     imported: Import, plan: UndoPlan, on: date, now: datetime, actor: User | None
 ) -> list[Fact]:
-    """Put old values back, latest change first; the facts to remember."""
+    """Put old values back; the facts to remember."""
     facts = []
     for table, changes in plan._changes.items():
-        model: Any = _TABLES[table]
-        for change in reversed(changes):
-            before = change.before or {}
-            names = {name: model._meta.get_field(name) for name in before}
-            values = {name: names[name].to_python(value) for name, value in before.items()}
-            model.objects.filter(pk=change.row_id).update(**values)
-            if table == "customer":
-                facts.append(_fact("customer_edited", change, change.row_id, None, on, now, actor))
-            elif table == "invoice":
-                owner = Invoice.objects.get(pk=change.row_id).customer_id
-                facts.append(_fact("invoice_edited", change, owner, change.row_id, on, now, actor))
+        model = _TABLES[table]
+        for start in range(0, len(changes), _PART):
+            part = changes[start : start + _PART]
+            stored: dict[int, Any] = model._default_manager.in_bulk([c.row_id for c in part])
+            by_names: dict[tuple[str, ...], dict[int, Any]] = defaultdict(dict)
+            for change in reversed(part):
+                row, before = stored[change.row_id], change.before or {}
+                for name, value in before.items():
+                    setattr(row, name, _column(model, name).to_python(value))
+                by_names[tuple(before)][row.pk] = row
+                if table == "customer":
+                    facts.append(_fact("customer_edited", change, row.pk, None, on, now, actor))
+                elif table == "invoice":
+                    owner = row.customer_id
+                    facts.append(_fact("invoice_edited", change, owner, row.pk, on, now, actor))
+            for names, rows in by_names.items():
+                update_many(model, names, rows.values())
     return facts
+
+
+def _column(model: type[Model], name: str) -> Any:
+    return model._meta.get_field(name)
 
 
 def _fact(
