@@ -1,0 +1,221 @@
+"""The list of customers: what each owes, his plan, what comes next. One page, few queries."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from relance.accounts.access import Access
+from relance.dunning.models import Action, Outlook
+from relance.engine import model as engine
+from relance.formats.text import fold
+from relance.ledger.models import Contact, Customer, Invoice
+from relance.web import french
+from relance.web.queries.status import pending_title
+
+PAGE = 50
+NO_PLAN = "aucun"
+STATES: dict[str, Any] = {
+    "": lazy("Tous les clients"),
+    "doivent": lazy("Doivent quelque chose"),
+    "retard": lazy("En retard"),
+    "afaire": lazy("Action à faire"),
+    "part": lazy("Relance automatique prévue"),
+    "sansplan": lazy("Sans plan"),
+    "sansadresse": lazy("Sans adresse e-mail"),
+    "attente": lazy("En attente ou exclus"),
+}
+SHORT: dict[str, Any] = {
+    "EXCLUDED": lazy("Exclu des relances"),
+    "NO_PLAN": lazy("Aucun plan"),
+    "EMPTY_PLAN": lazy("Plan sans niveau"),
+    "PLAN_PAUSED": lazy("Plan en pause"),
+    "NO_OPEN_INVOICE": lazy("Rien n’est dû"),
+    "NOTHING_CHASEABLE": lazy("Aucune facture relançable"),
+    "CUSTOMER_ON_HOLD": lazy("En attente"),
+    "BALANCE_NOT_POSITIVE": lazy("Solde nul ou négatif"),
+    "BELOW_MINIMUM": lazy("Sous le minimum du plan"),
+    "END_OF_PLAN": lazy("Fin du plan"),
+}
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the address says; unknown values are put back to the usual ones."""
+
+    text: str = ""
+    state: str = ""
+    plan: str = ""
+
+    @classmethod
+    def read(cls, values: Mapping[str, str]) -> "Filters":
+        """From the query string; never fails."""
+        state, plan = values.get("etat", ""), values.get("plan", "")
+        return cls(
+            text=" ".join(values.get("q", "").replace("\0", "").split())[:100],
+            state=state if state in STATES else "",
+            plan=plan if plan == NO_PLAN or (plan.isdecimal() and len(plan) < 18) else "",
+        )
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether some customers are left out."""
+        return bool(self.text or self.state or self.plan)
+
+    def address(self, **changes: str) -> str:
+        """The query string of this list, with `changes`."""
+        found = {"q": self.text, "etat": self.state, "plan": self.plan} | changes
+        return "?" + urlencode({key: value for key, value in found.items() if value})
+
+
+class Row(NamedTuple):
+    """One customer; amounts in cents of `currency`, the others of `more` as ready text."""
+
+    customer: Customer
+    currency: str
+    owed: int
+    overdue: int
+    more: str
+    plan: str
+    next: str
+    icon: str
+    tone: str
+    no_address: bool
+
+
+def rows_page(
+    access: Access, filters: Filters, *, today: date, page: str
+) -> tuple[Page[Any], list[Row]]:
+    """The page of the list and its lines."""
+    found = selection(access, filters, today=today)
+    shown = Paginator(found, PAGE).get_page(page)
+    customers: list[Any] = list(shown.object_list)
+    ids = [one.pk for one in customers]
+    owed: dict[int, list[tuple[str, int, int]]] = {}
+    for key, currency, whole, late in (
+        access.all(Invoice)
+        .filter(customer_id__in=ids, balance_cents__gt=0)
+        .values_list("customer_id", "currency")
+        .annotate(all=Sum("balance_cents"), late=Sum("balance_cents", filter=Q(due__lt=today)))
+        .order_by()
+    ):
+        owed.setdefault(key, []).append((currency, int(whole), int(late or 0)))
+    to_do = dict(
+        access.all(Action)
+        .filter(customer_id__in=ids, status=Action.Status.OPEN)
+        .order_by("-due_on")
+        .values_list("customer_id", "channel")
+    )
+    reached = set(
+        access.all(Contact)
+        .filter(customer_id__in=ids, invalid_since__isnull=True)
+        .exclude(email="")
+        .values_list("customer_id", flat=True)
+    )
+    return shown, [
+        _row(
+            one,
+            sorted(owed.get(one.pk, []), key=lambda s: (s[0] != "EUR", s[0])),
+            to_do.get(one.pk),
+            reached,
+            today,
+        )
+        for one in customers
+    ]
+
+
+def selection(access: Access, filters: Filters, *, today: date) -> QuerySet[Any]:
+    """The customers that the filters leave, by name."""
+    found: QuerySet[Any] = access.all(Customer).select_related("assignment__plan", "outlook")
+    open_ones = access.all(Invoice).filter(customer=OuterRef("pk"), balance_cents__gt=0)
+    outlooks = access.all(Outlook).filter(customer=OuterRef("pk"))
+    match filters.state:
+        case "doivent":
+            found = found.filter(Exists(open_ones))
+        case "retard":
+            found = found.filter(Exists(open_ones.filter(due__lt=today)))
+        case "afaire":
+            to_do = access.all(Action).filter(customer=OuterRef("pk"), status=Action.Status.OPEN)
+            found = found.filter(Exists(to_do))
+        case "part":
+            found = found.filter(
+                Exists(outlooks.filter(next_on__isnull=False, next_automatic=True))
+            )
+        case "sansplan":
+            found = found.filter(assignment__isnull=True)
+        case "sansadresse":
+            contacts = (
+                access.all(Contact)
+                .filter(customer=OuterRef("pk"), invalid_since__isnull=True)
+                .exclude(email="")
+            )
+            found = found.filter(Q(email="") | Q(email_invalid_since__isnull=False)).exclude(
+                Exists(contacts)
+            )
+        case "attente":
+            found = found.filter(Q(excluded=True) | Q(to_review=True) | Q(hold_until__gte=today))
+    if filters.plan == NO_PLAN:
+        found = found.filter(assignment__isnull=True)
+    elif filters.plan:
+        found = found.filter(assignment__plan_id=int(filters.plan))
+    if filters.text:
+        folded = fold(filters.text)
+        found = found.filter(search__contains=folded) if folded else found.none()
+    return found.order_by("search", "id")
+
+
+def _row(
+    customer: Any,
+    owed: list[tuple[str, int, int]],
+    channel: str | None,
+    reached: set[int],
+    today: date,
+) -> Row:
+    first = owed[0] if owed else ("EUR", 0, 0)
+    assignment = getattr(customer, "assignment", None)
+    text, icon, tone = next_words(customer, channel, today)
+    address = bool(customer.email) and customer.email_invalid_since is None
+    return Row(
+        customer,
+        *first,
+        more=", ".join(french.money(whole, code) for code, whole, _late in owed[1:]),
+        plan=assignment.plan.name if assignment else "",
+        next=text,
+        icon=icon,
+        tone=tone,
+        no_address=not address and customer.pk not in reached,
+    )
+
+
+def next_words(customer: Any, channel: str | None, today: date) -> tuple[str, str, str]:
+    """(words, icon, tone) of what comes next, from the last stored decision."""
+    if channel:
+        return pending_title(channel), "actions", "accent"
+    if customer.to_review and not customer.excluded:
+        return _("À vérifier (FEC)"), "pause", "warn"
+    outlook = getattr(customer, "outlook", None)
+    if outlook is None:
+        return _("Au prochain départ"), "clock", ""
+    if outlook.next_on is not None:
+        day = french.date_text(max(outlook.next_on, today), today)
+        if outlook.next_automatic:
+            return _("Automatique le %(day)s") % {"day": day}, "bolt", "accent"
+        return _("À faire le %(day)s") % {"day": day}, "calendar", ""
+    if outlook.code in SHORT:
+        held = outlook.code in {"EXCLUDED", "CUSTOMER_ON_HOLD", "PLAN_PAUSED"}
+        return str(SHORT[outlook.code]), "pause" if held else "minus", "warn" if held else ""
+    return (
+        (
+            _("Rien de prévu")
+            if outlook.code in engine.REASON_CODES or not outlook.code
+            else outlook.code
+        ),
+        "minus",
+        "",
+    )

@@ -1,0 +1,277 @@
+"""The list of invoices of the dashboard: filtered, sorted and paged by the database.
+
+One page costs a fixed number of queries. On a past day balances, disputes and promises are those
+of that day; on the day itself the copies that the ledger keeps are read.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_lazy as _
+
+from relance.accounts.access import Access
+from relance.dunning import queries as dunning
+from relance.dunning.models import Plan
+from relance.formats.text import fold
+from relance.ledger.models import Customer, Dispute, Hold, Invoice, Payment
+
+PAGE = 50
+NO_PLAN = "aucun"
+
+STATES: dict[str, Any] = {
+    "impayees": _("Impayées"),
+    "retard": _("En retard"),
+    "echoir": _("À échoir"),
+    "promises": _("Promises"),
+    "litiges": _("En litige"),
+    "reglees": _("Réglées"),
+    "toutes": _("Toutes"),
+}
+BUCKETS: dict[str, tuple[Any, int | None, int | None]] = {
+    "not_due": (_("Non échu"), None, 0),
+    "d1_30": (_("1 à 30 j"), 1, 30),
+    "d31_60": (_("31 à 60 j"), 31, 60),
+    "d61_90": (_("61 à 90 j"), 61, 90),
+    "over_90": (_("plus de 90 j"), 91, None),
+}
+"""Label, fewest and most calendar days late."""
+
+SORTS: dict[str, tuple[str, ...]] = {
+    "client": ("customer__name", "due", "id"),
+    "numero": ("number",),
+    "echeance": ("due", "id"),
+    "retard": ("-due", "-id"),
+    "reste": ("left", "id"),
+    "relance": ("chase__last_on", "id"),
+    "niveau": ("chase__level", "due", "id"),
+}
+DEFAULT_SORT = "-retard"
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the address says, with anything unknown put back to its usual value."""
+
+    text: str = ""
+    state: str = "impayees"
+    bucket: str = ""
+    plan: str = ""
+    sort: str = DEFAULT_SORT
+    on: date | None = None
+
+    @classmethod
+    def read(cls, values: Mapping[str, str]) -> "Filters":
+        """From the query string; hostile values fall back silently, never fail."""
+        state, bucket = values.get("etat", ""), values.get("age", "")
+        sort = values.get("tri", "")
+        plan = values.get("plan", "")
+        try:
+            on = date.fromisoformat(values.get("au", ""))
+        except ValueError:
+            on = None
+        return cls(
+            text=" ".join(values.get("q", "").replace("\0", "").split())[:100],
+            state=state if state in STATES else "impayees",
+            bucket=bucket if bucket in BUCKETS else "",
+            plan=plan if plan == NO_PLAN or (plan.isdecimal() and len(plan) < 18) else "",
+            sort=sort if sort.removeprefix("-") in SORTS else DEFAULT_SORT,
+            on=on if on and 1990 <= on.year <= 2100 else None,
+        )
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether the list shows less than the unpaid invoices."""
+        return bool(self.text or self.bucket or self.plan or self.state != "impayees")
+
+    def address(self, **changes: str) -> str:
+        """The query string of this list, with `changes`; usual values are left out."""
+        found = {
+            "q": self.text,
+            "etat": "" if self.state == "impayees" else self.state,
+            "age": self.bucket,
+            "plan": self.plan,
+            "tri": "" if self.sort == DEFAULT_SORT else self.sort,
+            "au": self.on.isoformat() if self.on else "",
+        } | changes
+        return "?" + urlencode({key: value for key, value in found.items() if value})
+
+
+class Row(NamedTuple):
+    """One line: `days` late (negative: to come), `left` in cents, `state` a kind of the tag."""
+
+    invoice: Invoice
+    days: int
+    left: int
+    level: int
+    level_name: str
+    steps: int
+    last_on: date | None
+    state: str
+    bolt: bool
+
+
+def rows_page(
+    access: Access, filters: Filters, *, today: date, page: str
+) -> tuple[Page[Any], list[Row]]:
+    """The page of the list, and its lines with their ⚡ (S2-13, S2-14)."""
+    on = filters.on or today
+    found = selection(access, filters, on=on, today=today)
+    shown = Paginator(found, PAGE).get_page(page)
+    invoices = list(shown.object_list)
+    bolts = automatic(access, invoices, today) if on == today else set()
+    steps = _step_counts(access, invoices)
+    return shown, [_row(one, on, steps, bolts) for one in invoices]
+
+
+def selection(access: Access, filters: Filters, *, on: date, today: date) -> QuerySet[Any]:
+    """The invoices that the filters leave, in their order, with `left` (cents) on `on`."""
+    found: QuerySet[Any] = access.all(Invoice).select_related("customer", "chase")
+    found = _as_of(found, on) if on < today else found.annotate(left=F("balance_cents"))
+    if on < today:
+        found = found.filter(issued__lte=on)
+    owed = Q(left__gt=0) if on < today else Q(balance_cents__gt=0)
+    match filters.state:
+        case "reglees":
+            found = found.exclude(owed)
+        case "toutes":
+            pass
+        case _:
+            found = found.filter(owed)
+    match filters.state:
+        case "retard":
+            found = found.filter(due__lt=on)
+        case "echoir":
+            found = found.filter(due__gte=on)
+        case "promises":
+            found = (
+                found.filter(promised__isnull=False)
+                if on < today
+                else found.filter(promise_until__isnull=False)
+            )
+        case "litiges":
+            found = found.filter(in_dispute=True) if on < today else found.filter(disputed=True)
+    if filters.bucket:
+        _label, least, most = BUCKETS[filters.bucket]
+        if least is not None:
+            found = found.filter(due__lte=on - timedelta(days=least))
+        if most is not None:
+            found = found.filter(due__gte=on - timedelta(days=most))
+    if filters.plan == NO_PLAN:
+        found = found.filter(customer__assignment__isnull=True)
+    elif filters.plan:
+        found = found.filter(customer__assignment__plan_id=int(filters.plan))
+    if filters.text:
+        found = found.filter(_matching(access, filters.text))
+    return found.order_by(*_order(filters.sort))
+
+
+def _as_of(found: QuerySet[Any], on: date) -> QuerySet[Any]:
+    """Balances, disputes and promises as they stood on a past day."""
+    later = (
+        Payment.objects.filter(invoice=OuterRef("pk"), on__gt=on)
+        .order_by()
+        .values("invoice")
+        .annotate(cents=Sum("amount_cents"))
+        .values("cents")
+    )
+    disputes = Dispute.objects.filter(
+        Q(resolved_on__isnull=True) | Q(resolved_on__gt=on),
+        invoice=OuterRef("pk"),
+        opened_on__lte=on,
+    )
+    promises = Hold.objects.filter(
+        Q(ended_on__isnull=True) | Q(ended_on__gt=on),
+        invoice=OuterRef("pk"),
+        kind=Hold.Kind.PROMISE,
+        made_on__lte=on,
+    )
+    return found.annotate(
+        left=F("balance_cents") + Coalesce(Subquery(later), 0),
+        in_dispute=Exists(disputes),
+        promised=Subquery(promises.values("until")[:1]),
+    )
+
+
+def _matching(access: Access, text: str) -> Q:
+    """Number of the invoice, or name and code of the customer without accents or case."""
+    folded = fold(text)
+    customers = access.all(Customer).filter(search__contains=folded) if folded else None
+    wanted = Q(number__icontains=text)
+    return wanted | Q(customer__in=customers.values("pk")) if customers is not None else wanted
+
+
+def _order(sort: str) -> list[Any]:
+    """`-retard` is the oldest due date first: it is the order of the index of open invoices."""
+    down = sort.startswith("-")
+    fields = SORTS[sort.removeprefix("-")]
+    order = []
+    for field in fields:
+        name, turned = field.removeprefix("-"), field.startswith("-") != down
+        if "chase__" in name:
+            column = F(name)
+            order.append(column.desc(nulls_last=True) if turned else column.asc(nulls_first=True))
+        else:
+            order.append(f"-{name}" if turned else name)
+    return order
+
+
+def automatic(access: Access, invoices: list[Invoice], today: date) -> set[int]:
+    """Of these invoices, those that the plan of their customer would chase by itself."""
+    customers = sorted({one.customer_id for one in invoices if one.balance_cents > 0})
+    found: set[int] = set()
+    for case, decision in dunning.decisions(access.organisation, customers, today).values():
+        found.update(int(key) for key in dunning.automatic_invoices(decision, case))
+    return found
+
+
+def _step_counts(access: Access, invoices: list[Invoice]) -> dict[int, int]:
+    """Number of levels of each customer's plan, for the ladder."""
+    ids = {one.customer_id for one in invoices}
+    rows = (
+        access.all(Plan)
+        .filter(assignments__customer_id__in=ids)
+        .values_list("assignments__customer_id", "steps__level")
+    )
+    counts: dict[int, int] = {}
+    for customer, level in rows:
+        counts[customer] = max(counts.get(customer, 0), level or 0)
+    return counts
+
+
+def _row(invoice: Any, on: date, steps: dict[int, int], bolts: set[int]) -> Row:
+    chase = getattr(invoice, "chase", None)
+    level = chase.level if chase else 0
+    return Row(
+        invoice=invoice,
+        days=(on - invoice.due).days,
+        left=invoice.left,
+        level=level,
+        level_name=chase.level_name if chase else "",
+        steps=max(steps.get(invoice.customer_id, 0), level, 1),
+        last_on=chase.last_on if chase else None,
+        state=state_of(invoice, on),
+        bolt=invoice.pk in bolts,
+    )
+
+
+def state_of(invoice: Any, on: date) -> str:
+    """done, dispute, promise, broken, paused, off, late or due: what is worth a word first."""
+    left = getattr(invoice, "left", invoice.balance_cents)
+    promised = getattr(invoice, "promised", invoice.promise_until)
+    if left <= 0:
+        return "done"
+    if getattr(invoice, "in_dispute", invoice.disputed):
+        return "dispute"
+    if promised is not None:
+        return "promise" if promised >= on else "broken"
+    if invoice.hold_until is not None and invoice.hold_until >= on:
+        return "paused"
+    if not invoice.plan_on:
+        return "off"
+    return "late" if invoice.due < on else "due"

@@ -1,0 +1,314 @@
+"""The journal as French lines: what changed, what was sent, by whom (S2-15 to S2-17)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from relance.accounts.access import Access
+from relance.engine import wording
+from relance.history.models import Event
+from relance.ledger.models import Invoice, PaymentMode, Regime
+from relance.outbox.models import Message, Status
+from relance.web import french
+
+PAGE = 50
+CHANNEL_ICONS = {
+    "email": "email",
+    "letter": "letter",
+    "registered_letter": "registered",
+    "sms": "sms",
+    "call": "phone",
+    "task": "task",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One fact of the margin list; with `message_id` its title opens the message as sent."""
+
+    on: date
+    icon: str
+    title: str
+    detail: str = ""
+    tone: str = ""
+    message_id: int | None = None
+    cents: int | None = None
+    currency: str = "EUR"
+
+
+def of_invoice(access: Access, invoice: Invoice, *, limit: int = PAGE) -> list[Line]:
+    """What happened to one invoice, the latest first, and what is about to leave about it."""
+    events = list(access.all(Event).filter(invoice_id=invoice.pk).order_by("-seq")[:limit])
+    waiting = access.all(Message).filter(lines__invoice=invoice, recorded=False)
+    return _waiting_lines(waiting) + _lines(access, events)
+
+
+def of_customer(
+    access: Access, customer_id: int, *, before: int | None = None, limit: int = PAGE
+) -> tuple[list[Line], int | None]:
+    """What happened with one customer, the latest first; the number to go on from, if any."""
+    found = access.all(Event).filter(customer_id=customer_id).order_by("-seq")
+    if before is not None:
+        found = found.filter(seq__lt=before)
+    events = list(found[: limit + 1])
+    more = events[limit - 1].seq if len(events) > limit else None
+    waiting: list[Line] = []
+    if before is None:
+        waiting = _waiting_lines(
+            access.all(Message).filter(customer_id=customer_id, recorded=False)
+        )
+    return waiting + _lines(access, _merged(events[:limit])), more
+
+
+def _merged(events: Sequence[Event]) -> list[Event]:
+    """A message about five invoices has five events: one line on the customer's record."""
+    seen: set[tuple[str, int | None]] = set()
+    kept = []
+    for event in events:
+        key = (event.kind, event.message_id)
+        if event.message_id is not None and key in seen:
+            continue
+        seen.add(key)
+        kept.append(event)
+    return kept
+
+
+def _waiting_lines(messages: Any) -> list[Line]:
+    """Messages whose outcome is not in the journal: on their way, failed, refused, cancelled."""
+    found = []
+    for message in messages.order_by("-id")[:10]:
+        failed = message.status in (Status.FAILED, Status.BOUNCED, Status.UNCERTAIN)
+        found.append(
+            Line(
+                on=message.on,
+                icon="error" if failed else CHANNEL_ICONS.get(message.channel, "email"),
+                title=message_title(message.level, message.level_name, message.purpose),
+                detail=str(Status(message.status).label)
+                + (f", {', '.join(message.recipients)}" if message.recipients else ""),
+                tone="late" if failed else "",
+                message_id=message.pk,
+                cents=message.amount_cents,
+                currency=message.currency,
+            )
+        )
+    return found
+
+
+def message_title(level: int | None, name: str, purpose: str) -> str:
+    """`Second rappel (2)`, or what kind of free message it was."""
+    if level:
+        return f"{name or _('Niveau')}{french.NBSP}({level})"
+    return str(Message.Purpose(purpose).label) if purpose in Message.Purpose else _("Message")
+
+
+def _lines(access: Access, events: Sequence[Event]) -> list[Line]:
+    numbers = dict(
+        access.all(Invoice)
+        .filter(pk__in={event.invoice_id for event in events if event.invoice_id})
+        .values_list("pk", "number")
+    )
+    return [_line(event, numbers) for event in events]
+
+
+def _line(event: Event, numbers: Mapping[int, str]) -> Line:
+    number = numbers.get(event.invoice_id or 0, "")
+    teller = _TELLERS.get(event.kind)
+    data = event.data if isinstance(event.data, dict) else {}
+    if teller is None:
+        icon, title, detail = "note", event.kind.replace("_", " ").capitalize(), ""
+    else:
+        icon, title, detail = teller(data)
+    pieces = [detail, "" if event.kind == "message_sent" else number, event.actor_name]
+    sent = event.kind == "message_sent"
+    if sent:
+        at = event.at.astimezone()
+        pieces = [
+            _("Envoyé à %(hour)s") % {"hour": at.strftime("%H:%M")}
+            + (_(" à %(to)s") % {"to": detail} if detail else "")
+        ]
+    return Line(
+        on=event.on,
+        icon=icon,
+        title=title,
+        detail=", ".join(piece for piece in pieces if piece),
+        message_id=event.message_id,
+        cents=_cents(data),
+        currency=str(data.get("currency") or "EUR"),
+    )
+
+
+def _cents(data: Mapping[str, Any]) -> int | None:
+    for key in ("amount_cents", "total_cents"):
+        if isinstance(data.get(key), int):
+            return int(data[key])
+    return None
+
+
+Told = tuple[str, str, str]
+
+
+def _day(text: Any) -> str:
+    try:
+        return french.date_text(date.fromisoformat(str(text)))
+    except ValueError:
+        return str(text or "")
+
+
+def _after(data: Mapping[str, Any], key: str) -> Any:
+    """The new value of `[before, after]`, or the value itself."""
+    value = data.get(key)
+    return value[-1] if isinstance(value, list) and value else value
+
+
+def _level_of(data: Mapping[str, Any]) -> str:
+    level = data.get("level")
+    if not level:
+        return _("Jamais relancée")
+    return f"{data.get('name') or _('Niveau')}{french.NBSP}({level})"
+
+
+def _message_sent(data: Mapping[str, Any]) -> Told:
+    to = data.get("to")
+    title = message_title(data.get("level"), str(data.get("name") or ""), str(data.get("purpose")))
+    icon = CHANNEL_ICONS.get(str(data.get("channel")), "email")
+    return icon, title, ", ".join(to) if isinstance(to, list) else ""
+
+
+FIELD_NAMES: dict[str, Any] = {
+    "name": lazy("nom"),
+    "email": lazy("e-mail"),
+    "phone": lazy("téléphone"),
+    "address": lazy("adresse"),
+    "postcode": lazy("code postal"),
+    "city": lazy("ville"),
+    "country": lazy("pays"),
+    "siren": lazy("SIREN"),
+    "regime": lazy("régime"),
+    "language": lazy("langue"),
+    "judgment_on": lazy("jugement d’ouverture"),
+    "to_review": lazy("à vérifier"),
+    "manager": lazy("responsable"),
+    "role": lazy("fonction"),
+    "is_default": lazy("destinataire par défaut"),
+    "favourites": lazy("destinataires favoris"),
+    "site": lazy("chantier"),
+    "excluded": lazy("exclu"),
+    "mode": lazy("mode de paiement"),
+}
+
+
+def _value(value: Any) -> str:
+    if value in (None, "", []):
+        return _("rien")
+    if value is True or value is False:
+        return _("oui") if value else _("non")
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value)
+    labels = dict(Regime.choices) | dict(PaymentMode.choices)
+    return str(labels.get(str(value), value))
+
+
+def _changes(data: Mapping[str, Any]) -> str:
+    told = []
+    for key, value in data.items():
+        if isinstance(value, list) and len(value) == 2:
+            name = str(FIELD_NAMES.get(key, key))
+            told.append(f"{name}{french.NBSP}: {_value(value[0])} → {_value(value[1])}")
+    return " ; ".join(told).replace(" ; ", f"{french.NNBSP}; ")
+
+
+def _action_opened(data: Mapping[str, Any]) -> Told:
+    reason = str(data.get("reason") or "")
+    detail = ""
+    if reason in wording.SENTENCES:
+        detail = {
+            "NO_RECIPIENT": _("Aucun destinataire utilisable"),
+            "NO_TEMPLATE": _("Aucun modèle pour ce mode d’envoi"),
+        }.get(reason, "")
+    return "actions", _("À faire : %(level)s") % {"level": _level_of(data)}, detail
+
+
+def _action_withdrawn(data: Mapping[str, Any]) -> Told:
+    code = str(data.get("code") or "")
+    detail = _(wording.SENTENCES[code]) if code in wording.SENTENCES else ""
+    return (
+        "minus",
+        _("Action retirée : %(level)s") % {"level": _level_of(data)},
+        ("" if "{" in detail else detail),
+    )
+
+
+def _action_done(data: Mapping[str, Any]) -> Told:
+    icon = CHANNEL_ICONS.get(str(data.get("channel")), "tick")
+    return icon, _level_of(data), str(data.get("note") or "") or _("Fait")
+
+
+def _money(data: Mapping[str, Any], key: str = "amount_cents") -> str:
+    cents = data.get(key)
+    return french.money(cents, str(data.get("currency") or "EUR")) if isinstance(cents, int) else ""
+
+
+_TELLERS: dict[str, Callable[[Mapping[str, Any]], Told]] = {
+    "message_sent": _message_sent,
+    "action_opened": _action_opened,
+    "action_withdrawn": _action_withdrawn,
+    "action_done": _action_done,
+    "action_skipped": lambda d: ("minus", _("Ignorée : %(level)s") % {"level": _level_of(d)}, ""),
+    "owners_changed": lambda d: ("users", _("Responsables changés"), _value(d.get("owners"))),
+    "marked_as_chased": lambda d: ("phone", _("Marquée comme déjà relancée"), ""),
+    "level_set": lambda d: ("pencil", _("Niveau choisi à la main"), _level_of(d)),
+    "plan_assigned": lambda d: (
+        "plan",
+        _("Plan assigné") if d.get("plan") else _("Plan retiré"),
+        str(d.get("plan") or _("Aucun plan de relance")),
+    ),
+    "plan_switched": lambda d: (
+        "bolt",
+        _("Plan de relance activé") if _after(d, "plan_on") else _("Plan de relance désactivé"),
+        "",
+    ),
+    "invoice_added": lambda d: ("plus", _("Facture ajoutée"), ""),
+    "invoice_imported": lambda d: ("import", _("Facture importée"), str(d.get("filename") or "")),
+    "payment_recorded": lambda d: (
+        "euro",
+        _("Règlement reçu"),
+        str(d.get("reference") or ""),
+    ),
+    "payment_cancelled": lambda d: ("undo", _("Règlement annulé"), str(d.get("reference") or "")),
+    "credit_added": lambda d: ("credit", _("Avoir ajouté"), str(d.get("number") or "")),
+    "credit_applied": lambda d: ("credit", _("Avoir imputé"), str(d.get("credit") or "")),
+    "document_attached": lambda d: ("paperclip", _("Document joint"), str(d.get("name") or "")),
+    "dispute_opened": lambda d: (
+        "scales",
+        _("Litige ouvert"),
+        ", ".join(str(d[key]) for key in ("category", "note") if d.get(key)),
+    ),
+    "dispute_resolved": lambda d: ("scales", _("Litige clos"), str(d.get("note") or "")),
+    "promise_made": lambda d: (
+        "promise",
+        _("Promesse de règlement"),
+        _("pour le %(day)s") % {"day": _day(_after(d, "until"))},
+    ),
+    "hold_set": lambda d: (
+        "hold",
+        _("Mise en attente"),
+        _("jusqu’au %(day)s") % {"day": _day(_after(d, "until"))},
+    ),
+    "hold_released": lambda d: ("play", _("Attente ou promesse levée"), ""),
+    "customer_added": lambda d: ("plus", _("Client ajouté"), str(d.get("code") or "")),
+    "customer_edited": lambda d: ("pencil", _("Client modifié"), _changes(d)),
+    "customer_excluded": lambda d: ("pause", _("Exclu des relances"), ""),
+    "customer_included": lambda d: ("play", _("De nouveau relancé"), ""),
+    "contact_added": lambda d: ("user", _("Contact ajouté"), str(d.get("contact") or "")),
+    "contact_edited": lambda d: (
+        "user",
+        _("Contact modifié"),
+        f"{d.get('contact') or ''}{french.NBSP}: {_changes(d)}",
+    ),
+    "site_added": lambda d: ("site", _("Chantier ajouté"), str(_after(d, "site") or "")),
+    "site_edited": lambda d: ("site", _("Chantier modifié"), _changes(d)),
+}
