@@ -1,5 +1,6 @@
 """Who may see what: users, firms (cabinets), organisations (dossiers), memberships and roles."""
 
+from datetime import time
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
@@ -100,7 +101,7 @@ class Organisation(models.Model):
     iban = models.CharField(max_length=34, blank=True)
     zone = models.CharField(max_length=20, choices=Zone.choices, default=Zone.METROPOLE)
     timezone = models.CharField(max_length=40, default="Europe/Paris")
-    send_at = models.TimeField(default="08:30", help_text="Local hour of the daily run (D-14).")
+    send_at = models.TimeField(default=time(8, 30), help_text="Local hour of the daily run (D-14).")
     sending_on = models.BooleanField(default=True, help_text="The switch over automatic sending.")
     tolerance_cents = models.PositiveIntegerField(default=0)
     by_hand_modes = models.JSONField(default=list, help_text="Payment modes never chased alone.")
