@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import CharField, F, IntegerField, Q, QuerySet, Sum
 from django.db.models.functions import Cast
@@ -32,7 +33,7 @@ IN_FLIGHT = (
 LEAVES_ALONE = frozenset({"email"})
 
 
-class _Days(dict[Any, Any]):
+class Days(dict[Any, Any]):
     """Each distinct date is parsed once; dates that are dates already come back unchanged."""
 
     def __missing__(self, value: Any) -> date | None:
@@ -41,14 +42,30 @@ class _Days(dict[Any, Any]):
         return day
 
 
-def _day(field: str) -> Any:
-    """A date column in the cheapest form that the database can give (see `_Days`)."""
+def day_of(field: str) -> Any:
+    """A date column in the cheapest form that the database can give (see `Days`)."""
     if connection.vendor == "sqlite":
         return Cast(field, CharField())
     return F(field)
 
 
-def _flag(field: str) -> Any:
+def read(rows: "QuerySet[Any, Any]") -> list[tuple[Any, ...]]:
+    """The rows of a `values_list` as the driver gives them, in the order asked.
+
+    Django makes the SQL; what it does to each row afterwards would take as long as the query.
+    So booleans and dates go through `flag_of`, `day_of` and `Days`.
+    """
+    try:
+        sql, parameters = rows.query.sql_with_params()
+    except EmptyResultSet:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
+
+
+def flag_of(field: str) -> Any:
     """A boolean column as it lies in the database: 0 and 1 need no conversion on SQLite."""
     if connection.vendor == "sqlite":
         return Cast(field, IntegerField())
@@ -127,30 +144,32 @@ def cases(
     `without_actions_of`: what people did on that day from the to-do list is left out, because the
     actions of one day are re-checked together before the first of them (engine rules, 3.10).
     """
-    days = _Days()
+    days = Days()
     invoices = _invoices(organisation, on, window, days)
     history = _history(organisation, on, window, days, without_messages, without_actions_of)
     unapplied = _credits(organisation, on, window)
     holds = _customer_holds(organisation, on, window)
     reachable = _reachable_by_contact(organisation, window)
-    rows = (
+    customers = (
         Customer.objects.filter(window.q("id"), organisation=organisation)
         .order_by("id")
         .values_list(
             "id",
-            _flag("excluded"),
-            _flag("to_review"),
-            _day("hold_until"),
-            _day("judgment_on"),
+            flag_of("excluded"),
+            flag_of("to_review"),
+            day_of("hold_until"),
+            day_of("judgment_on"),
             "email",
-            _day("email_invalid_since"),
+            day_of("email_invalid_since"),
             "phone",
             "postcode",
             "assignment__plan_id",
         )
     )
     empty: tuple[Any, ...] = ()
-    for key, excluded, review, hold, judgment, email, bad, phone, postcode, plan_id in rows:
+    for key, excluded, review, hold, judgment, email, bad, phone, postcode, plan_id in read(
+        customers
+    ):
         has_email = (email and bad is None) or key in reachable
         yield engine.Case(
             key,
@@ -164,6 +183,9 @@ def cases(
             _UNREACHABLE[bool(has_email), bool(phone), bool(postcode)],
         )
 
+
+_as = tuple.__new__
+"""`_as(engine.Invoice, facts)`: a named tuple at a third of the price of calling its class."""
 
 _DEEDS: dict[str, engine.Kind] = {"step": "sent", "ad_hoc": "ad_hoc", "campaign": "campaign"}
 
@@ -180,7 +202,7 @@ _UNREACHABLE = {
 
 
 def _invoices(
-    organisation: Organisation, on: date, window: Window, days: _Days
+    organisation: Organisation, on: date, window: Window, days: Days
 ) -> dict[int, list[engine.Invoice]]:
     paid_later = _paid_later(organisation, on, window)
     disputes = _disputes(organisation, on, window)
@@ -196,27 +218,35 @@ def _invoices(
             "customer_id",
             "id",
             "number",
-            _day("issued"),
-            _day("due"),
+            day_of("issued"),
+            day_of("due"),
             "total_cents",
             "balance_cents",
             "currency",
             "mode",
-            _flag("plan_on"),
-            _flag("disputed"),
-            _day("promise_until"),
-            _day("hold_until"),
+            flag_of("plan_on"),
+            flag_of("disputed"),
+            day_of("promise_until"),
+            day_of("hold_until"),
         )
     )
     changed = paid_later.keys() | disputes.keys() | holds.keys()
-    make = engine.Invoice._make
-    for customer, key, number, issued, due, *rest, promise, hold in rows.iterator(20_000):
-        invoice = make((key, number, days[issued], days[due], *rest, days[promise], days[hold]))
+    for (
+        customer, key, number, issued, due, total, balance, currency, mode, plan_on, disputed,
+        promise, hold,
+    ) in read(rows):  # fmt: skip
+        invoice = _as(
+            engine.Invoice,
+            (
+                key, number, days[issued], days[due], total, balance, currency, mode, plan_on,
+                disputed, days[promise], days[hold],
+            ),
+        )  # fmt: skip
         if key in changed:
             promise_until, hold_until = holds.get(key, invoice[10:12])
             invoice = invoice._replace(
-                balance=invoice.balance + paid_later.get(key, 0),
-                disputed=disputes.get(key, invoice.disputed),
+                balance=balance + paid_later.get(key, 0),
+                disputed=disputes.get(key, disputed),
                 promise_until=promise_until,
                 hold_until=hold_until,
             )
@@ -322,7 +352,7 @@ def _history(
     organisation: Organisation,
     on: date,
     window: Window,
-    days: _Days,
+    days: Days,
     without_messages: Collection[int],
     without_actions_of: date | None,
 ) -> dict[int, list[engine.Entry]]:
@@ -333,20 +363,19 @@ def _history(
     ).order_by("customer_id", "on", "id")
     if without_actions_of:
         rows = rows.exclude(on=without_actions_of, action_id__isnull=False)
-    for customer, day, plan, reference, level, kind, contact, by_run, currency in rows.values_list(
+    done = rows.values_list(
         "customer_id",
-        _day("on"),
+        day_of("on"),
         "plan_id",
         "reference_id",
         "level",
         "kind",
-        _flag("is_contact"),
-        _flag("by_run"),
+        flag_of("is_contact"),
+        flag_of("by_run"),
         "currency",
-    ).iterator(20_000):
-        found[customer].append(
-            engine.Entry(days[day], plan, reference, level, kind, contact, by_run, currency)
-        )
+    )
+    for customer, day, *rest in read(done):
+        found[customer].append(_as(engine.Entry, (days[day], *rest)))
     in_flight = MessageInvoice.objects.filter(
         window.q("message__customer_id"),
         organisation=organisation,

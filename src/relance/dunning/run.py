@@ -4,12 +4,13 @@ What it wants to send is queued with its full text; the worker re-checks and del
 person must do is opened, kept or withdrawn. What it found is copied to `Outlook` for lists.
 """
 
+import gc
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from functools import partial
 from multiprocessing import get_context
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from django.db import connection, transaction
 from relance.accounts import clock
 from relance.accounts.models import DunningRole, Membership, Organisation
 from relance.dunning import messages
-from relance.dunning.gather import Window, cases, plans_of, rules_of
+from relance.dunning.gather import Days, Window, cases, day_of, plans_of, read, rules_of
 from relance.dunning.models import Action, Outlook, Run
 from relance.engine import model as engine
 from relance.engine.calendar import is_working_day, next_working_day
@@ -74,8 +75,7 @@ def run(
     if processes == 1:
         counts = [pass_window(task, window) for window in every]
     else:
-        with ProcessPoolExecutor(processes, get_context("spawn"), initializer=django.setup) as pool:
-            counts = list(pool.map(partial(pass_window, task), every))
+        counts = _share(task, every, processes - 1)
     for field in Counts._fields:
         setattr(record, field, sum(getattr(one, field) for one in counts))
     record.finished_at = now
@@ -103,12 +103,37 @@ class Counts(NamedTuple):
     withdrawn: int
 
 
+def _share(task: Task, every: Sequence[Window], helpers: int) -> list[Counts]:
+    """This process goes from the first window on, its helpers from the last, until they meet."""
+    with ProcessPoolExecutor(helpers, get_context("spawn"), initializer=django.setup) as pool:
+        given = [pool.submit(pass_window, task, window) for window in reversed(every)]
+        return [
+            pass_window(task, window) if one.cancel() else one.result()
+            for window, one in zip(every, reversed(given), strict=True)
+        ]
+
+
+@contextmanager
+def _no_cycles() -> Iterator[None]:
+    """A window makes a hundred thousand tuples that nothing points back to.
+
+    Looking among them for cycles again and again takes a third of the time.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 def pass_window(task: Task, window: Window) -> Counts:
     """Gather, decide and apply one window; independent of every other, safe to repeat."""
     organisation = Organisation.objects.get(pk=task.organisation_id)
     plans, rules = plans_of(organisation), rules_of(organisation)
-    decided = decide_window(organisation, task.on, window, plans, rules)
-    with transaction.atomic():
+    with _no_cycles():
+        decided = decide_window(organisation, task.on, window, plans, rules)
         counts = _apply(organisation, task, window, decided)
     if connection.vendor == "sqlite" and task.pause:
         time.sleep(task.pause)
@@ -172,20 +197,24 @@ def outlook(decision: engine.Decision) -> State:
 
 
 def _apply(organisation: Organisation, task: Task, window: Window, decided: Decided) -> Counts:
-    queued = held = 0
-    if organisation.sending_on:
-        queued = _queue(organisation, task, decided.wanted)
-    else:
-        held = len(decided.wanted)
-    opened, withdrawn = _update_actions(organisation, task, window, decided)
-    _update_outlooks(organisation, task.on, window, decided.outlooks)
+    """Write what was decided; the words and what is known are made ready before the transaction."""
+    drafts = _drafts(organisation, task, decided.wanted) if organisation.sending_on else []
+    held = 0 if organisation.sending_on else len(decided.wanted)
+    outlooks = _changed_outlooks(organisation, task.on, window, decided.outlooks)
+    with transaction.atomic():
+        # those already queued for the same step are refused by the outbox
+        queued = len(outbox.queue(drafts=drafts, now=task.now).messages)
+        opened, withdrawn = _update_actions(organisation, task, window, decided)
+        _write_outlooks(outlooks)
     return Counts(len(decided.outlooks), queued, held, opened, withdrawn)
 
 
-def _queue(organisation: Organisation, task: Task, wanted: Sequence[messages.Wanted]) -> int:
-    """Queue the messages; those already queued for the same step are refused by the outbox."""
+def _drafts(
+    organisation: Organisation, task: Task, wanted: Sequence[messages.Wanted]
+) -> list[outbox.Draft]:
+    """The messages wanted, each with the moment from which it may leave."""
     if not wanted:
-        return 0
+        return []
     start = max(task.now, clock.local_moment(organisation, task.on)) if task.spread else task.now
     drafts = messages.drafts(organisation, wanted, task.on, not_before=start)
     if task.spread:
@@ -194,7 +223,7 @@ def _queue(organisation: Organisation, task: Task, wanted: Sequence[messages.Wan
             replace(draft, not_before=start + timedelta(seconds=draft.customer_id % seconds))
             for draft in drafts
         ]
-    return len(outbox.queue(drafts=drafts, now=task.now).messages)
+    return drafts
 
 
 def _update_actions(
@@ -330,25 +359,17 @@ def _open(organisation: Organisation, rows: list[Action]) -> None:
     )
 
 
-def _update_outlooks(
+def _changed_outlooks(
     organisation: Organisation, on: date, window: Window, outlooks: dict[int, State]
-) -> None:
-    """Write the outlooks that changed; those that did not are left as they are."""
-    known = {
-        row[1]: (row[0], row[2:])
-        for row in Outlook.objects.filter(window.q(), organisation=organisation).values_list(
-            "id", "customer_id", "state", "code", "next_on", "next_level", "next_automatic"
-        )
-    }
-    fields = ["on", "state", "code", "next_on", "next_level", "next_automatic"]
-    fresh: list[Outlook] = []
-    changed: list[Outlook] = []
-    for customer, state in outlooks.items():
-        before = known.get(customer)
-        if before is not None and before[1] == state:
-            continue
-        row = Outlook(
-            id=before[0] if before else None,
+) -> list[Outlook]:
+    """The outlooks that are new or not what they were."""
+    days = Days()
+    known = Outlook.objects.filter(window.q(), organisation=organisation).values_list(
+        "customer_id", "state", "code", day_of("next_on"), "next_level", "next_automatic"
+    )
+    before = {row[0]: (row[1], row[2], days[row[3]], row[4], row[5]) for row in read(known)}
+    return [
+        Outlook(
             organisation=organisation,
             customer_id=customer,
             on=on,
@@ -358,16 +379,20 @@ def _update_outlooks(
             next_level=state[3],
             next_automatic=state[4],
         )
-        (changed if before else fresh).append(row)
-    Outlook.objects.bulk_create(fresh, batch_size=2000)
-    if changed:
-        Outlook.objects.bulk_create(
-            changed,
-            batch_size=2000,
-            update_conflicts=True,
-            unique_fields=["customer"],
-            update_fields=fields,
-        )
+        for customer, state in outlooks.items()
+        if before.get(customer) != state
+    ]
+
+
+def _write_outlooks(rows: list[Outlook]) -> None:
+    """Insert or replace; those that did not change are left as they are."""
+    Outlook.objects.bulk_create(
+        rows,
+        batch_size=2000,
+        update_conflicts=True,
+        unique_fields=["customer"],
+        update_fields=["on", "state", "code", "next_on", "next_level", "next_automatic"],
+    )
 
 
 def refresh(organisation: Organisation, customers: Sequence[int], *, on: date) -> None:
@@ -378,7 +403,7 @@ def refresh(organisation: Organisation, customers: Sequence[int], *, on: date) -
     decided = decide_window(
         organisation, on, window, plans_of(organisation), rules_of(organisation)
     )
-    _update_outlooks(organisation, on, window, decided.outlooks)
+    _write_outlooks(_changed_outlooks(organisation, on, window, decided.outlooks))
 
 
 def tick(now: datetime) -> list[Run]:
