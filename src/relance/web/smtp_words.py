@@ -112,6 +112,11 @@ def trouble_words(message: Message) -> str:
     return _short(message.error)
 
 
+def failed_words(message: Message) -> str:
+    """Why a message failed or came back, as a sentence."""
+    return plain_answer(_code(message.error), message.error)
+
+
 def _short(answer: str) -> str:
     return str(SENTENCES[kind_of_answer(_code(answer), answer)][0])
 
@@ -126,6 +131,8 @@ def cancelled_words(code: str) -> str:
     own = {
         "CALLED_BACK": _("Annulé à temps par la personne qui l’envoyait."),
         "BY_HAND": _("Annulé à la main."),
+        "marked_as_chased": _("Le client a été marqué comme déjà relancé."),
+        "level_set": _("Le niveau a été choisi à la main."),
         "CHANGED": _("Les factures concernées ont changé entre-temps."),
         "SETTLED": _("Tout a été réglé avant le départ."),
         "SENDING_OFF": _("Les envois automatiques étaient suspendus."),

@@ -19,6 +19,7 @@ from relance.ledger.models import Invoice, Payment
 from relance.outbox.models import Message
 from relance.web import french
 from relance.web.queries.today import on_their_way
+from relance.web.smtp_words import cancelled_words
 from relance.web.templatetags.relance import level_name
 
 WRITTEN = {Channel.EMAIL, Channel.LETTER, Channel.REGISTERED_LETTER, Channel.SMS}
@@ -71,6 +72,12 @@ class Panel:
     @property
     def is_open(self) -> bool:
         return self.action.status == Action.Status.OPEN and self.on_its_way is None
+
+    @property
+    def withdrawn(self) -> str:
+        """Why nobody has to do it any more (3.10), as a sentence; empty when a person closed it."""
+        code = self.action.withdrawn_reason
+        return cancelled_words(code) if code else ""
 
     @property
     def is_email(self) -> bool:

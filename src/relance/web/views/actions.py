@@ -75,11 +75,18 @@ def action_list(request: HttpRequest, slug: str) -> HttpResponse:
             "current": chosen.everything,
         },
     ]
-    return render(
-        request,
-        "actions/list.html",
-        {"page": page, "chosen": chosen, "tabs": tabs, "today": on, "filters": chosen.form},
-    )
+    first = page.object_list[0] if page.object_list else None
+    context = {
+        "page": page,
+        "chosen": chosen,
+        "tabs": tabs,
+        "today": on,
+        "filters": chosen.form,
+        "action": first,
+        "shown": reading.panel(access, first, on=on) if first else None,
+        "can_write": access.can_write,
+    }
+    return render(request, "actions/list.html", context)
 
 
 def action_detail(request: HttpRequest, slug: str, pk: int) -> HttpResponse:

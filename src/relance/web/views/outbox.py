@@ -23,7 +23,12 @@ from relance.outbox.models import Message, MessageInvoice, Status
 from relance.web import french
 from relance.web.queries import outbox as listing
 from relance.web.requests import enter, moment, today_of
-from relance.web.smtp_words import cancelled_words, plain_answer, trouble_words
+from relance.web.smtp_words import (
+    cancelled_words,
+    failed_words,
+    plain_answer,
+    trouble_words,
+)
 from relance.web.views.actions import addresses
 from relance.web.views.answers import is_piece
 
@@ -35,7 +40,7 @@ def outbox_list(request: HttpRequest, slug: str) -> HttpResponse:
     access = enter(request, slug)
     chosen = listing.read(request.GET, access)
     address = reverse("outbox_list", args=[slug])
-    context = {
+    context: dict[str, Any] = {
         "today": today_of(request, access),
         "chosen": chosen,
         "filters": chosen.form,
@@ -52,6 +57,8 @@ def outbox_list(request: HttpRequest, slug: str) -> HttpResponse:
         "sending_on": access.organisation.sending_on,
         "is_admin": access.is_admin,
     }
+    if chosen.rows:
+        context |= _about(access, chosen.rows[0])
     return render(request, "outbox/list.html", context)
 
 
@@ -75,6 +82,17 @@ def message_detail(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 def _show(
     request: HttpRequest, access: Access, message: Message, *, refusal: str = ""
 ) -> HttpResponse:
+    context = _about(access, message) | {
+        "today": today_of(request, access),
+        "refusal": refusal,
+        "open": True,
+    }
+    piece = is_piece(request)
+    return render(request, "outbox/_message.html" if piece else "outbox/message.html", context)
+
+
+def _about(access: Access, message: Message) -> dict[str, Any]:
+    """One message for its panel: headers, text, invoices, every attempt and what can be done."""
     lines = list(
         MessageInvoice.objects.filter(message=message).select_related("invoice").order_by("id")
     )
@@ -82,27 +100,22 @@ def _show(
         {"row": one, "plain": plain_answer(one.code, one.answer) if one.answer else ""}
         for one in message.tries.order_by("at", "id")
     ]
-    context: dict[str, Any] = {
+    return {
         "message": message,
         "customer": message.customer,
         "body": writing.fragment(message.html),
         "lines": lines,
         "attachments": [line.invoice.number for line in lines if line.invoice.document],
         "tries": tries,
-        "today": today_of(request, access),
         "can_write": access.can_write,
-        "refusal": refusal,
         "why": _why(message),
+        "plain": failed_words(message),
         "is_waiting": message.status in CALLABLE,
         "is_failed": message.status in (Status.FAILED, Status.BOUNCED),
         "is_uncertain": message.status == Status.UNCERTAIN,
         "is_cancelled": message.status in (Status.CANCELLED, Status.EXPIRED),
         "is_sent": message.status == Status.SENT,
-        "lasting": _("%(n)s essais") % {"n": len(tries)} if len(tries) > 1 else "",
-        "open": True,
     }
-    piece = is_piece(request)
-    return render(request, "outbox/_message.html" if piece else "outbox/message.html", context)
 
 
 def _after(request: HttpRequest, access: Access, message: Message, said: str) -> HttpResponse:

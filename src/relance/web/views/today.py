@@ -47,6 +47,7 @@ def today(request: HttpRequest, slug: str) -> HttpResponse:
     zone = ZoneInfo(access.organisation.timezone)
     all_shown = "depart" in request.GET
     selected = _selected(request, access, to_do)
+    promises = _promises(access, on)
     context: dict[str, Any] = {
         "today": on,
         "to_do": [_action_row(slug, one) for one in to_do],
@@ -65,7 +66,8 @@ def today(request: HttpRequest, slug: str) -> HttpResponse:
         "sending_on": access.organisation.sending_on,
         "leaving": _leaving(access),
         "errors": _errors(slug, access, on),
-        "promises": _promises(access, on),
+        "promises": promises,
+        "promises_cents": sum(row["cents"] for row in promises),
         "action": selected,
         "shown": reading.panel(access, selected, on=on) if selected else None,
         "can_write": access.can_write,

@@ -11,8 +11,9 @@
 
   const place = () => {
     const shown = panel()?.dataset.shown;
-    const all = rows();
-    const at = all.findIndex((row) => row.id === shown);
+    const line = document.getElementById(shown || "");
+    const all = rows().filter((row) => row.parentElement === line?.parentElement);
+    const at = all.indexOf(line);
     const words = panel()?.querySelector("[data-position]");
     if (words) words.textContent = at < 0 ? "" : `${at + 1}\u00a0sur\u00a0${all.length}`;
     const keys = panel()?.querySelector("[data-keys]");
