@@ -123,7 +123,7 @@ def test_a_pdf_that_vanished_or_weighs_too_much_is_said_and_nothing_leaves(
         {"subject": "a\r\nBcc: x@y.example"},
         {"sender": "a\nb <a@example.org>"},
         {"recipients": ["a@example.com\r\nDATA"]},
-        {"recipients": ["a@example.com>\x00"]},
+        {"recipients": ["a@example.com>\x07"]},
         {"reply_to": "a@example.com\nX: y"},
         {"message_ref": "<1@x>\r\nX: y"},
     ],

@@ -122,6 +122,12 @@ def test_a_line_break_in_a_subject_is_stored_as_a_space(queue_one: QueueOne) -> 
     assert len(queue_one(subject="é" * 400).subject) == 300
 
 
+def test_control_characters_of_a_spoilt_import_do_not_leave(queue_one: QueueOne) -> None:
+    message = queue_one(subject="a\x00b", text="un\x00\n\tdeux\x07", html="<p>\x00</p>")
+    message.refresh_from_db()
+    assert (message.subject, message.text, message.html) == ("a b", "un\n\tdeux", "<p></p>")
+
+
 def test_a_thousand_drafts_cost_few_questions(
     customer: Customer, invoice: Invoice, django_assert_max_num_queries: Callable[[int], object]
 ) -> None:

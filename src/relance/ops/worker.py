@@ -135,7 +135,8 @@ def _lane(
     total: Report,
 ) -> None:
     """One sending thread: batches back to back, a short sleep when nothing is due."""
-    worker, pause = identity.new_name(), FIRST_PAUSE
+    worker = identity.new_name()
+    pause: float = FIRST_PAUSE
     clean = True
     while not stop.is_set():
         try:

@@ -15,7 +15,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Case, F, Prefetch, QuerySet, Value, When
 
 from relance.outbox import identity
-from relance.outbox.models import WAITING, Attempt, Message, MessageInvoice, Status
+from relance.outbox.models import Attempt, Message, MessageInvoice, Status
 
 HANDING = (
     "UPDATE outbox_message SET handed_at = %s"

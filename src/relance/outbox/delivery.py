@@ -12,7 +12,7 @@ from relance.outbox import claims
 from relance.outbox.channels.base import Channel, DeliveryError, Receipt
 from relance.outbox.channels.email import EmailChannel
 from relance.outbox.models import Attempt, Message, MessageInvoice, Status
-from relance.outbox.services import Line
+from relance.outbox.services import Line, one_line, plain
 
 log = logging.getLogger(__name__)
 
@@ -357,9 +357,12 @@ def _obey(batch: _Batch, message: Message, verdict: Verdict | None) -> bool:
 
 
 def _rewrite(message: Message, mine: QuerySet[Message], verdict: Rewrite) -> bool:
-    subject = " ".join(verdict.subject.split())[:300]
-    amount = verdict.amount_cents
-    if not mine.update(subject=subject, text=verdict.text, html=verdict.html, amount_cents=amount):
+    if not mine.update(
+        subject=one_line(verdict.subject),
+        text=plain(verdict.text),
+        html=plain(verdict.html),
+        amount_cents=verdict.amount_cents,
+    ):
         return False
     MessageInvoice.objects.filter(message=message).delete()
     MessageInvoice.objects.bulk_create(

@@ -4,8 +4,9 @@ Each change of state is one conditional UPDATE: of two people or processes, one 
 other gets StateConflictError. `delivery` sends.
 """
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from email.utils import parseaddr
 from typing import NamedTuple
@@ -116,7 +117,6 @@ def queue(*, drafts: Iterable[Draft], now: datetime) -> Queued:
     refused: list[Refusal] = []
     sound: list[Draft] = []
     for draft in drafts:
-        draft = _one_line_headers(draft)
         fault = _address_fault(draft)
         if fault:
             refused.append(Refusal(draft, *fault))
@@ -138,12 +138,15 @@ def queue(*, drafts: Iterable[Draft], now: datetime) -> Queued:
     return Queued(messages, refused)
 
 
-def _one_line_headers(draft: Draft) -> Draft:
-    """No line break can enter a header, so nobody's name can add one (header injection)."""
-    subject = " ".join(draft.subject.split())
-    if len(subject) > 300:
-        subject = subject[:299] + "…"
-    return draft if subject == draft.subject else replace(draft, subject=subject)
+def one_line(subject: str) -> str:
+    """A subject of at most 300 characters in which no name can add a header (injection)."""
+    line = " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", subject).split())
+    return line if len(line) <= 300 else line[:299] + "…"
+
+
+def plain(body: str) -> str:
+    """Without control characters: no reader shows them and PostgreSQL stores no NUL."""
+    return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", "", body)
 
 
 def _address_fault(draft: Draft) -> tuple[str, str] | None:
@@ -152,7 +155,11 @@ def _address_fault(draft: Draft) -> tuple[str, str] | None:
     if not draft.recipients:
         return "NO_RECIPIENT", ""
     mailboxes = [draft.sender, *draft.recipients, *draft.copies]
-    for mailbox in [*mailboxes, draft.reply_to] if draft.reply_to else mailboxes:
+    return _fault_of([*mailboxes, draft.reply_to] if draft.reply_to else mailboxes)
+
+
+def _fault_of(mailboxes: Iterable[str]) -> tuple[str, str] | None:
+    for mailbox in mailboxes:
         try:
             if not mailbox.isprintable():
                 return "BAD_ADDRESS", mailbox
@@ -215,9 +222,9 @@ def _message(draft: Draft, now: datetime) -> Message:
         reply_to=draft.reply_to,
         recipients=list(draft.recipients),
         copies=list(draft.copies),
-        subject=draft.subject,
-        text=draft.text,
-        html=draft.html,
+        subject=one_line(draft.subject),
+        text=plain(draft.text),
+        html=plain(draft.html),
         message_ref=new_message_ref(draft.sender),
         made_by=draft.made_by,
         made_at=now,
@@ -292,31 +299,16 @@ def edit(
 
     Raises OutboxError (with the address) when an address is none.
     """
-    draft = _one_line_headers(
-        Draft(
-            organisation=message.organisation,
-            customer_id=message.customer_id,
-            on=message.on,
-            not_before=message.not_before,
-            recipients=recipients,
-            copies=copies,
-            subject=subject,
-            text=text,
-            html=html,
-            sender=message.sender,
-            reply_to=message.reply_to,
-            channel=message.channel,
-        )
-    )
-    fault = _address_fault(draft)
+    mailboxes = [*recipients, *copies]
+    fault = _fault_of(mailboxes) if recipients else ("NO_RECIPIENT", "")
     if fault:
         raise OutboxError(" ".join(fault).strip())
     _change(
         message,
         NOT_GONE,
-        subject=draft.subject,
-        text=text,
-        html=html,
+        subject=one_line(subject),
+        text=plain(text),
+        html=plain(html),
         recipients=list(recipients),
         copies=list(copies),
     )
