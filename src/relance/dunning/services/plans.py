@@ -1,0 +1,172 @@
+"""Plans, templates and settings: what is saved, what is refused, and who is looked at again."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from relance.accounts.models import Organisation, User
+from relance.dunning import templating
+from relance.dunning.gather import to_engine
+from relance.dunning.models import Action, Assignment, Plan, Step, Template
+from relance.dunning.run import refresh
+from relance.dunning.services.common import Refused
+from relance.engine.plan_rules import PlanFault, validate_plan
+from relance.history import services as history
+from relance.history.services import Fact
+
+REFRESH_AT_ONCE = 2_000
+"""Customers looked at again when their plan is saved; the next pass sees to the others."""
+
+
+class PlanRefused(Refused):
+    """The plan breaks a rule; `faults` say which, each with its level and field."""
+
+    def __init__(self, faults: Sequence[PlanFault]) -> None:
+        super().__init__(_("Ce plan ne peut pas être enregistré."), "PLAN_FAULTS")
+        self.faults = faults
+
+
+class StepValues(NamedTuple):
+    """One level as typed; `days` negative before the due date, `template` an id or None."""
+
+    name: str
+    anchor: str
+    days: int
+    channel: str
+    automatic: bool
+    repeat_every: int | None
+    template_id: int | None
+
+
+def faults_of(plan: Plan, steps: Sequence[StepValues]) -> list[PlanFault]:
+    """The rules that this plan would break if it were saved (engine rules, section 2)."""
+    return validate_plan(to_engine(plan, _rows(plan, steps)))
+
+
+def _rows(plan: Plan, steps: Sequence[StepValues]) -> list[Step]:
+    return [
+        Step(organisation_id=plan.organisation_id, plan=plan, level=level, **values._asdict())
+        for level, values in enumerate(steps, 1)
+    ]
+
+
+@transaction.atomic
+def save_plan(
+    plan: Plan, *, steps: Sequence[StepValues], actor: User, on: date, now: datetime
+) -> Plan:
+    """Store a plan, new or changed, with its levels renumbered 1..n.
+
+    Raises PlanRefused with every fault. Its customers are looked at again, at most
+    `REFRESH_AT_ONCE` of them now. Being the default plan takes that away from the other.
+    """
+    faults = faults_of(plan, steps)
+    if faults:
+        raise PlanRefused(faults)
+    if plan.is_default:
+        Plan.objects.filter(organisation=plan.organisation, is_default=True).exclude(
+            pk=plan.pk
+        ).update(is_default=False)
+    before = list(plan.steps.values_list("name", "days", "channel")) if plan.pk else []
+    plan.save()
+    plan.steps.all().delete()
+    Step.objects.bulk_create(_rows(plan, steps))
+    history.append(
+        plan.organisation,
+        [
+            Fact(
+                "plan_saved",
+                now,
+                on,
+                data={
+                    "plan_id": plan.pk,
+                    "plan": plan.name,
+                    "before": [list(row) for row in before],
+                    "after": [[step.name, step.days, step.channel] for step in steps],
+                },
+                actor=actor,
+            )
+        ],
+    )
+    look_again(plan, on=on)
+    return plan
+
+
+def look_again(plan: Plan, *, on: date) -> None:
+    """Renew the outlooks of the plan's customers, at most `REFRESH_AT_ONCE` of them."""
+    followers = Assignment.objects.filter(plan=plan).order_by("customer_id")
+    refresh(
+        plan.organisation,
+        list(followers.values_list("customer_id", flat=True)[:REFRESH_AT_ONCE]),
+        on=on,
+    )
+
+
+@transaction.atomic
+def delete_plan(plan: Plan, *, actor: User, on: date, now: datetime) -> None:
+    """Remove a plan that nobody follows and that has no action open; Refused otherwise."""
+    followers = plan.assignments.count()
+    if followers:
+        raise Refused(
+            _("%(n)d clients suivent ce plan : donnez-leur-en un autre d’abord.")
+            % {"n": followers},
+            "IN_USE",
+        )
+    if Action.objects.filter(plan=plan).exists():
+        raise Refused(
+            _("Ce plan a déjà servi : mettez-le en pause, son historique reste lisible."), "IN_USE"
+        )
+    data = {"plan_id": plan.pk, "plan": plan.name}
+    organisation = plan.organisation
+    plan.delete()
+    history.append(organisation, [Fact("plan_deleted", now, on, data=data, actor=actor)])
+
+
+@transaction.atomic
+def save_template(template: Template, *, actor: User, on: date, now: datetime) -> Template:
+    """Store a template; Refused with the first unknown variable and a suggestion."""
+    faults = [
+        *templating.faults(template.subject, blocks_allowed=False),
+        *templating.faults(template.body),
+    ]
+    if faults:
+        raise Refused(faults[0].message, faults[0].code)
+    template.save()
+    data = {"template_id": template.pk, "template": template.name}
+    history.append(template.organisation, [Fact("template_saved", now, on, data=data, actor=actor)])
+    return template
+
+
+@transaction.atomic
+def delete_template(template: Template, *, actor: User, on: date, now: datetime) -> None:
+    """Remove a template that no level uses; Refused with their names otherwise."""
+    used = [f"{step} · {step.plan}" for step in template.steps.select_related("plan")]
+    if used:
+        raise Refused(
+            _("Ce modèle sert à : %(levels)s. Choisissez-y un autre modèle d’abord.")
+            % {"levels": ", ".join(used)},
+            "IN_USE",
+        )
+    data = {"template_id": template.pk, "template": template.name}
+    organisation = template.organisation
+    template.delete()
+    history.append(organisation, [Fact("template_deleted", now, on, data=data, actor=actor)])
+
+
+@transaction.atomic
+def save_settings(
+    organisation: Organisation, *, changes: dict[str, object], actor: User, on: date, now: datetime
+) -> None:
+    """Store what changed of the organisation's settings, and tell the journal old and new."""
+    told = {}
+    for field, value in changes.items():
+        before = getattr(organisation, field)
+        if before != value:
+            told[field] = [str(before), str(value)]
+            setattr(organisation, field, value)
+    if not told:
+        return
+    organisation.save(update_fields=list(told))
+    history.append(organisation, [Fact("settings_saved", now, on, data=told, actor=actor)])
