@@ -11,9 +11,11 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
+from relance.ops import worker
+
 SCENARIO = Path(__file__).with_name("kill_nine.py")
 MAILS, KILLS = 1000, 50
-LANES_KILLED_AT_ONCE = 2
+LANES_KILLED_AT_ONCE = worker.LANES
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from relance.outbox.delivery import Hooks, Report
 
 log = logging.getLogger(__name__)
 
-LANES = 2
+LANES = 4  # connections to the mail server; one told "too many" waits and tries again
 BATCH = 100
 IDLE_SECONDS = 0.5
 TICK_SECONDS = 5
