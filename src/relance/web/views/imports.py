@@ -175,7 +175,7 @@ def import_mapping(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         return _new_page(request, access, refused.message, status=400)
     piece = given is not None and bool(request.headers.get("HX-Request"))
     template = "imports/_preview.html" if piece else "imports/import_mapping.html"
-    return render(request, template, context)
+    return render(request, template, {**context, "piece": piece})
 
 
 def _mapping_context(
