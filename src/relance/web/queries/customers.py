@@ -179,8 +179,9 @@ def _row(
 ) -> Row:
     first = owed[0] if owed else ("EUR", 0, 0)
     assignment = getattr(customer, "assignment", None)
-    text, icon, tone = next_words(customer, channel, today)
     address = bool(customer.email) and customer.email_invalid_since is None
+    reachable = address or customer.pk in reached
+    text, icon, tone = next_words(customer, channel, today, reachable=reachable)
     return Row(
         customer,
         *first,
@@ -189,11 +190,13 @@ def _row(
         next=text,
         icon=icon,
         tone=tone,
-        no_address=not address and customer.pk not in reached,
+        no_address=not reachable,
     )
 
 
-def next_words(customer: Any, channel: str | None, today: date) -> tuple[str, str, str]:
+def next_words(
+    customer: Any, channel: str | None, today: date, *, reachable: bool
+) -> tuple[str, str, str]:
     """(words, icon, tone) of what comes next, from the last stored decision."""
     if channel:
         return pending_title(channel), "actions", "accent"
@@ -204,6 +207,8 @@ def next_words(customer: Any, channel: str | None, today: date) -> tuple[str, st
         return _("Au prochain départ"), "clock", ""
     if outlook.next_on is not None:
         day = french.date_text(max(outlook.next_on, today), today)
+        if outlook.next_automatic and not reachable:
+            return _("Sans adresse, à faire le %(day)s") % {"day": day}, "triangle", "warn"
         if outlook.next_automatic:
             return _("Automatique le %(day)s") % {"day": day}, "bolt", "accent"
         return _("À faire le %(day)s") % {"day": day}, "calendar", ""

@@ -13,6 +13,8 @@ from relance.web.queries.why_words import main_carrier
 
 DAYS = 60
 _LONGEST = 16
+_LABEL_DAYS = 14
+"""Room for the name of the last step before the note of the end of the plan."""
 
 
 def _rest(organisation: Organisation, start: date, end: date) -> frozenset[date]:
@@ -85,7 +87,7 @@ def coming_picture(organisation: Organisation, look: Look, *, today: date) -> st
     told = [f"{mark.label} {french.date_text(mark.day, today)}" for mark in marks] or [
         _("rien n’est prévu")
     ]
-    after = max((m.day for m in marks), default=today) + timedelta(days=delay + 1)
+    after = max((m.day for m in marks), default=today) + timedelta(days=max(delay + 1, _LABEL_DAYS))
     ended = _plan_ends(look)
 
     def drawn(width: float) -> str:

@@ -13,13 +13,16 @@ from urllib.parse import urlencode
 from django.core.paginator import Page, Paginator
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from relance.accounts.access import Access
 from relance.dunning import queries as dunning
 from relance.dunning.models import Plan
+from relance.engine import wording
 from relance.formats.text import fold
 from relance.ledger.models import Customer, Dispute, Hold, Invoice, Payment
+from relance.web import french
 
 PAGE = 50
 NO_PLAN = "aucun"
@@ -171,7 +174,7 @@ def selection(access: Access, filters: Filters, *, on: date, today: date) -> Que
     return found.order_by(*_order(filters.sort))
 
 
-def _as_of(found: QuerySet[Any], on: date) -> QuerySet[Any]:
+def _as_of(found: Any, on: date) -> Any:
     """Balances, disputes and promises as they stood on a past day."""
     later = (
         Payment.objects.filter(invoice=OuterRef("pk"), on__gt=on)
@@ -210,7 +213,7 @@ def _order(sort: str) -> list[Any]:
     """`-retard` is the oldest due date first: it is the order of the index of open invoices."""
     down = sort.startswith("-")
     fields = SORTS[sort.removeprefix("-")]
-    order = []
+    order: list[Any] = []
     for field in fields:
         name, turned = field.removeprefix("-"), field.startswith("-") != down
         if "chase__" in name:
@@ -228,6 +231,42 @@ def automatic(access: Access, invoices: list[Invoice], today: date) -> set[int]:
     for case, decision in dunning.decisions(access.organisation, customers, today).values():
         found.update(int(key) for key in dunning.automatic_invoices(decision, case))
     return found
+
+
+class Prospect(NamedTuple):
+    """What the plan will do about one invoice, in words; `bolt` when it leaves by itself."""
+
+    bolt: bool
+    words: str
+
+
+def prospect(access: Access, invoice: Invoice, today: date) -> Prospect:
+    """Under the box of the panel: the next step and its day, or why there is none (S2-12)."""
+    found = dunning.decisions(access.organisation, [invoice.customer_id], today)
+    case, decision = found[invoice.customer_id]
+    bolt = invoice.pk in dunning.automatic_invoices(decision, case)
+    refusals = [r for r in decision.invoice_reasons if r.invoice == invoice.pk]
+    refusal = next(iter(refusals), next(iter(decision.reasons), None))
+    plan = case.plan
+    if invoice.balance_cents <= 0:
+        return Prospect(False, gettext("Cette facture est réglée."))
+    if refusal is not None:
+        return Prospect(False, wording.sentence(refusal, gettext))
+    for carrier in decision.carriers:
+        mine = carrier.reference.id == invoice.pk
+        if plan is None or carrier.currency != invoice.currency:
+            continue
+        if not mine and plan.scope == "invoice":
+            continue
+        if carrier.step is None or carrier.leaves is None:
+            return Prospect(False, gettext("Plan %(plan)s terminé.") % {"plan": plan.name})
+        words = gettext("%(plan)s, prochaine étape : %(step)s, %(day)s") % {
+            "plan": plan.name,
+            "step": f"{carrier.step.name}{french.NBSP}({carrier.step.level})",
+            "day": french.date_text(carrier.leaves, today, "weekday"),
+        }
+        return Prospect(bolt, words)
+    return Prospect(bolt, gettext("Rien n’est prévu."))
 
 
 def _step_counts(access: Access, invoices: list[Invoice]) -> dict[int, int]:

@@ -1,6 +1,6 @@
 """The journal as French lines: what changed, what was sent, by whom (S2-15 to S2-17)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -40,11 +40,16 @@ class Line:
     currency: str = "EUR"
 
 
+def other_years(days: Iterable[date | None], today: date) -> bool:
+    """Whether a date must be written with its year, so that the margin has to be wider."""
+    return any(day is not None and day.year != today.year for day in days)
+
+
 def of_invoice(access: Access, invoice: Invoice, *, limit: int = PAGE) -> list[Line]:
     """What happened to one invoice, the latest first, and what is about to leave about it."""
     events = list(access.all(Event).filter(invoice_id=invoice.pk).order_by("-seq")[:limit])
     waiting = access.all(Message).filter(lines__invoice=invoice, recorded=False)
-    return _waiting_lines(waiting) + _lines(access, events)
+    return _waiting_lines(waiting) + [_line(event, {}) for event in events]
 
 
 def of_customer(
@@ -271,8 +276,15 @@ _TELLERS: dict[str, Callable[[Mapping[str, Any]], Told]] = {
         _("Plan de relance activé") if _after(d, "plan_on") else _("Plan de relance désactivé"),
         "",
     ),
-    "invoice_added": lambda d: ("plus", _("Facture ajoutée"), ""),
+    "invoice_added": lambda d: (
+        ("import", _("Facture importée"), "")
+        if d.get("import")
+        else ("plus", _("Facture ajoutée"), "")
+    ),
     "invoice_imported": lambda d: ("import", _("Facture importée"), str(d.get("filename") or "")),
+    "invoice_edited": lambda d: ("pencil", _("Facture modifiée"), _changes(d)),
+    "credit_edited": lambda d: ("pencil", _("Avoir modifié"), _changes(d)),
+    "action_reopened": lambda d: ("undo", _("Reprise : %(level)s") % {"level": _level_of(d)}, ""),
     "payment_recorded": lambda d: (
         "euro",
         _("Règlement reçu"),

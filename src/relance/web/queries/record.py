@@ -71,7 +71,9 @@ def sums(access: Access, customer: Customer, today: date) -> list[Sums]:
     codes = sorted(found.keys() | unapplied.keys(), key=lambda code: (code != "EUR", code))
     return [
         Sums(
-            code, found.get(code, (0, 0))[0] - int(unapplied.get(code, 0)), found.get(code, (0, 0))[1]
+            code,
+            found.get(code, (0, 0))[0] - int(unapplied.get(code, 0)),
+            found.get(code, (0, 0))[1],
         )
         for code in codes
     ]

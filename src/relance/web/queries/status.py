@@ -1,7 +1,7 @@
 """The state of a customer at the top right of his page, in its four forms (S3-03 to S3-19)."""
 
 from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -51,7 +51,7 @@ def state_of(
     """What comes next, in the words of S3: pending first, then why nothing, then when."""
     today = clock.local_date(access.organisation, now)
     if actions:
-        return _pending(access, actions)
+        return _pending(access, actions, today)
     decision = look.now.decision
     if decision.reasons and not decision.carriers:
         return _nothing(access, customer, decision.reasons[0])
@@ -70,14 +70,14 @@ def pending_title(channel: str) -> str:
     return words % {"type": label}
 
 
-def _pending(access: Access, actions: list[Action]) -> State:
+def _pending(access: Access, actions: list[Action], today: date) -> State:
     first = actions[0]
     owners = list(first.owners.all())
     mine = any(owner.pk == access.user.pk for owner in owners)
     detail = _("%(level)s, %(amount)s, depuis le %(day)s") % {
         "level": f"{first.level_name}{french.NBSP}({first.level})",
         "amount": french.money(first.amount_cents, first.currency),
-        "day": french.date_text(first.due_on),
+        "day": french.date_text(first.due_on, today),
     }
     if len(actions) > 1:
         detail += (
@@ -163,7 +163,7 @@ def _next_words(look: Look, today: date) -> str:
             else _("Rien n’est prévu dans les 60 jours.")
         )
     first = look.planned[0]
-    words: Any = (
+    words = (
         _("Prochaine action automatique planifiée le %(day)s : %(what)s")
         if first.action.automatic
         else _("Prochaine action manuelle planifiée le %(day)s : %(what)s")

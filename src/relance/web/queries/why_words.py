@@ -55,7 +55,7 @@ def answer(organisation: Organisation, look: Look, *, today: date) -> str:
         words += " " + _("Si rien n’est réglé d’ici là.")
     if not organisation.sending_on:
         words += " " + wording.SENTENCES["SENDING_OFF"]
-    return words.strip()
+    return words.strip().replace("..", ".")
 
 
 def _acted(asked: Explanation, today: date) -> str:
@@ -86,7 +86,8 @@ def _leaving(asked: Explanation, today: date, hour: str) -> str:
     if asked.on < today:
         return (
             _(
-                "%(what)s devait partir %(day)s, pour %(count)s et %(amount)s : aucun envoi n’est enregistré."
+                "%(what)s devait partir %(day)s, pour %(count)s et %(amount)s : "
+                "aucun envoi n’est enregistré."
             )
             % what
         )
@@ -102,7 +103,8 @@ def _pending(asked: Explanation, today: date) -> str:
     if code == "NO_RECIPIENT":
         return (
             _(
-                "%(what)s ne peut pas partir : ce client n’a aucun destinataire utilisable. C’est à vous de le joindre, ou de compléter ses contacts."
+                "%(what)s ne peut pas partir : ce client n’a aucun destinataire utilisable. "
+                "C’est à vous de le joindre, ou de compléter ses contacts."
             )
             % what
         )
@@ -175,4 +177,4 @@ def _nothing(asked: Explanation, today: date) -> str:
     if not reasons:
         return _prefix(asked, today) + "."
     first = reasons[0]
-    return f"{wording.sentence(first, _)} {wording.advice(first, _)}"
+    return f"{wording.sentence(first, _)} {wording.advice(first, _)}".replace("..", ".")

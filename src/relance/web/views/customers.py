@@ -80,15 +80,17 @@ def _side(request: HttpRequest, access: Access, customer: Customer, today: date)
     look = look_at(access.organisation, customer.pk, on=today, today=today, days=60)
     actions = status.open_actions(access, customer)
     plan = look.now.case.plan
+    lines = journal.of_customer(access, customer.pk, limit=5)[0]
     return {
         "access": access,
         "today": today,
         "customer": customer,
         "selected": customer.pk,
+        "years": journal.other_years((line.on for line in lines), today),
         "state": status.state_of(access, customer, look, actions, now=moment(request)),
         "sums": record.sums(access, customer, today),
         "plan_form": PlanForm(access, initial={"plan": plan.id if plan else None}),
-        "lines": journal.of_customer(access, customer.pk, limit=5)[0],
+        "lines": lines,
         "panel": "customers/_panel.html",
     }
 
@@ -136,10 +138,12 @@ def customer_detail(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     return render(request, "customers/detail.html", context)
 
 
-def customer_context(request: HttpRequest, access: Access, customer: Customer) -> dict[str, Any]:
-    """What every tab shows, then what the chosen one does."""
+def customer_context(
+    request: HttpRequest, access: Access, customer: Customer, *, tab: str = "", chosen: str = ""
+) -> dict[str, Any]:
+    """What every tab shows, then what the chosen one does; a refused form names its own tab."""
     today = today_of(request, access)
-    tab = request.GET.get("onglet", "factures")
+    tab = tab or request.GET.get("onglet", "factures")
     if tab not in _TABS:
         tab = "factures"
     on = day_or_none(request.GET.get("le", "")) or today
@@ -157,7 +161,7 @@ def customer_context(request: HttpRequest, access: Access, customer: Customer) -
         "look": look,
         **_why(access, customer, look, today, actions),
         **_toast(request, access, customer),
-        **_TABS[tab](request, access, customer, look, today),
+        **_TABS[tab](request, access, customer, look, today, chosen),
     }
 
 
@@ -196,8 +200,10 @@ def _why(
 ) -> dict[str, Any]:
     base = reverse("customer_detail", args=[access.organisation.slug, customer.pk])
     on = look.asked.on
+    answer = why_reads.why(access, customer, look, today=today, actions=actions)
     return {
-        "why": why_reads.why(access, customer, look, today=today, actions=actions),
+        "why": answer,
+        "why_years": journal.other_years((fact.when for fact in answer.facts), today),
         "why_day": french.date_text(on, None, "weekday"),
         "why_previous": f"{base}?le={on - timedelta(days=1)}",
         "why_next": f"{base}?le={on + timedelta(days=1)}",
@@ -218,7 +224,12 @@ def _toast(request: HttpRequest, access: Access, customer: Customer) -> dict[str
 
 
 def _invoices_tab(
-    request: HttpRequest, access: Access, customer: Customer, look: Look, today: date
+    request: HttpRequest,
+    access: Access,
+    customer: Customer,
+    look: Look,
+    today: date,
+    chosen: str,
 ) -> dict[str, Any]:
     settled = request.GET.get("reglees") == "1"
     edited = request.GET.get("niveau", "")
@@ -238,20 +249,23 @@ def _invoices_tab(
             ]
         ),
         "lines": lines[:SHORT_HISTORY],
+        "years": journal.other_years((line.on for line in lines[:SHORT_HISTORY]), today),
         "more_lines": more is not None or len(lines) > SHORT_HISTORY,
     }
-    chosen = request.GET.get("facture", "")
-    if chosen.isdecimal():
-        invoice = access.get(Invoice, pk=int(chosen[:18]), customer=customer)
+    asked = request.GET.get("facture", "")
+    if asked.isdecimal():
+        invoice = access.get(Invoice, pk=int(asked[:18]), customer=customer)
         found |= invoice_context(access, invoice, today)
     return found
 
 
 def invoice_context(access: Access, invoice: Invoice, today: date) -> dict[str, Any]:
     """The panel of one invoice on the client's page: its forms and its history."""
+    lines = journal.of_invoice(access, invoice, limit=20)
     return {
         "chosen": invoice,
-        "chosen_lines": journal.of_invoice(access, invoice, limit=20),
+        "chosen_lines": lines,
+        "chosen_years": journal.other_years((line.on for line in lines), today),
         "chosen_days": (today - invoice.due).days,
         "promise_form": PromiseForm(initial={"until": invoice.promise_until}, auto_id="p_%s"),
         "hold_form": UntilForm(initial={"until": invoice.hold_until}, auto_id="h_%s"),
@@ -260,10 +274,15 @@ def invoice_context(access: Access, invoice: Invoice, today: date) -> dict[str, 
 
 
 def _contacts_tab(
-    request: HttpRequest, access: Access, customer: Customer, look: Look, today: date
+    request: HttpRequest,
+    access: Access,
+    customer: Customer,
+    look: Look,
+    today: date,
+    chosen: str,
 ) -> dict[str, Any]:
     contacts = list(access.all(Contact).filter(customer=customer).order_by("-is_default", "name"))
-    chosen = request.GET.get("contact", "")
+    chosen = chosen or request.GET.get("contact", "")
     edited = next((c for c in contacts if str(c.pk) == chosen), None)
     return {
         "contacts": contacts,
@@ -274,12 +293,17 @@ def _contacts_tab(
 
 
 def _sites_tab(
-    request: HttpRequest, access: Access, customer: Customer, look: Look, today: date
+    request: HttpRequest,
+    access: Access,
+    customer: Customer,
+    look: Look,
+    today: date,
+    chosen: str,
 ) -> dict[str, Any]:
     sites = list(
         access.all(Site).filter(customer=customer).prefetch_related("favourites").order_by("name")
     )
-    chosen = request.GET.get("chantier", "")
+    chosen = chosen or request.GET.get("chantier", "")
     edited = next((s for s in sites if str(s.pk) == chosen), None)
     initial = {"name": edited.name, "favourites": list(edited.favourites.all())} if edited else {}
     contacts = access.all(Contact).filter(customer=customer).order_by("name")
@@ -293,17 +317,28 @@ def _sites_tab(
 
 
 def _history_tab(
-    request: HttpRequest, access: Access, customer: Customer, look: Look, today: date
+    request: HttpRequest,
+    access: Access,
+    customer: Customer,
+    look: Look,
+    today: date,
+    chosen: str,
 ) -> dict[str, Any]:
     before = request.GET.get("avant", "")
     lines, more = journal.of_customer(
         access, customer.pk, before=int(before[:18]) if before.isdecimal() else None
     )
-    return {"lines": lines, "more": more}
+    years = journal.other_years((line.on for line in lines), today)
+    return {"lines": lines, "more": more, "years": years}
 
 
 def _definition_tab(
-    request: HttpRequest, access: Access, customer: Customer, look: Look, today: date
+    request: HttpRequest,
+    access: Access,
+    customer: Customer,
+    look: Look,
+    today: date,
+    chosen: str,
 ) -> dict[str, Any]:
     plan = look.now.case.plan
     return {

@@ -195,9 +195,7 @@ def customer_edit(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
                 refresh(access.organisation, [pk], on=today_of(request, access))
                 messages.success(request, _("Définition enregistrée."))
             return redirect(_home(access, pk, "?onglet=definition"))
-    request.GET = request.GET.copy()
-    request.GET["onglet"] = "definition"
-    context = customer_context(request, access, customer) | {"form": form}
+    context = customer_context(request, access, customer, tab="definition") | {"form": form}
     return render(request, "customers/detail.html", context, status=422)
 
 
@@ -225,10 +223,9 @@ def contact_save(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
             refresh(access.organisation, [pk], on=today_of(request, access))
             messages.success(request, _("Contact enregistré."))
             return redirect(_home(access, pk, "?onglet=contacts"))
-    request.GET = request.GET.copy()
-    request.GET["onglet"] = "contacts"
-    request.GET["contact"] = key or "nouveau"
-    context = customer_context(request, access, customer) | {"contact_form": form}
+    context = customer_context(
+        request, access, customer, tab="contacts", chosen=key or "nouveau"
+    ) | {"contact_form": form}
     return render(request, "customers/detail.html", context, status=422)
 
 
@@ -256,10 +253,9 @@ def site_save(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         else:
             messages.success(request, _("Chantier enregistré."))
             return redirect(_home(access, pk, "?onglet=chantiers"))
-    request.GET = request.GET.copy()
-    request.GET["onglet"] = "chantiers"
-    request.GET["chantier"] = key or "nouveau"
-    context = customer_context(request, access, customer) | {"site_form": form}
+    context = customer_context(
+        request, access, customer, tab="chantiers", chosen=key or "nouveau"
+    ) | {"site_form": form}
     return render(request, "customers/detail.html", context, status=422)
 
 

@@ -1,6 +1,7 @@
 """ "Relancer": an e-mail written by a person, and the reading of one that will leave by itself."""
 
 from datetime import date
+from email.utils import parseaddr
 from typing import Any
 from urllib.parse import urlencode
 
@@ -40,12 +41,10 @@ class WriteForm(forms.Form):
     body = forms.CharField(
         label=lazy("Message"),
         max_length=20_000,
-        widget=forms.Textarea(attrs={"class": "textarea--message", "rows": 14}),
+        widget=forms.Textarea(attrs={"class": "textarea--message", "rows": 8}),
     )
     copy = forms.BooleanField(label=lazy("Recevoir une copie"), required=False)
-    template_name = forms.CharField(
-        label=lazy("Nom du nouveau modèle"), max_length=80, required=False
-    )
+    model_name = forms.CharField(label=lazy("Nom du nouveau modèle"), max_length=80, required=False)
 
     def clean_subject(self) -> str:
         return self._sound("subject", blocks=False)
@@ -148,7 +147,7 @@ def _page(
             {"pk": one.pk, "name": one.name, "url": "?" + urlencode([*query, ("modele", one.pk)])}
             for one in access.all(Template).filter(channel=Channel.EMAIL).order_by("name")
         ],
-        "sender": writing.sender(access.organisation),
+        "sender": parseaddr(writing.sender(access.organisation)),
         "variables": {**templating.VARIABLES, **templating.BLOCKS},
         **extra,
     }
@@ -213,12 +212,12 @@ def _save_template(
     request: HttpRequest, access: Access, form: WriteForm, words: writing.Words
 ) -> None:
     """A new e-mail template from this very page (S2-06)."""
-    name = form.cleaned_data["template_name"].strip()
+    name = form.cleaned_data["model_name"].strip()
     known = access.all(Template).filter(channel=Channel.EMAIL, name=name).exists()
     if not name:
-        form.add_error("template_name", _("Donnez un nom au modèle."))
+        form.add_error("model_name", _("Donnez un nom au modèle."))
     elif known:
-        form.add_error("template_name", _("Un modèle d’e-mail porte déjà ce nom."))
+        form.add_error("model_name", _("Un modèle d’e-mail porte déjà ce nom."))
     else:
         Template.objects.create(
             organisation=access.organisation,

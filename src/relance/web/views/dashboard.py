@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
@@ -137,9 +137,9 @@ def invoice_panel(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 
 
 def _panel(access: Access, invoice: Invoice, today: date) -> dict[str, Any]:
-    bolts = invoices.automatic(access, [invoice], today)
-    plan = access.all(Plan).filter(assignments__customer=invoice.customer_id).first()
+    prospect = invoices.prospect(access, invoice, today)
     site = invoice.site
+    lines = journal.of_invoice(access, invoice)
     return {
         "access": access,
         "today": today,
@@ -149,9 +149,9 @@ def _panel(access: Access, invoice: Invoice, today: date) -> dict[str, Any]:
         "favourites": site.favourites.count() if site else 0,
         "days": (today - invoice.due).days,
         "state": invoices.state_of(invoice, today),
-        "plan": plan,
-        "bolt": invoice.pk in bolts,
-        "lines": journal.of_invoice(access, invoice),
+        "prospect": prospect,
+        "lines": lines,
+        "years": journal.other_years((line.on for line in lines), today),
         "panel": "dashboard/_panel.html",
         "selected": invoice.pk,
     }
@@ -178,7 +178,8 @@ def _selection(access: Access, values: list[str], slug: str) -> dict[str, Any]:
     if len(customers) > 1:
         names = ", ".join(sorted(str(one) for one in customers.values())[:3])
         refusal = _(
-            "Une relance groupée s’adresse à un seul client. Vous en avez coché %(n)d : %(names)s%(more)s."
+            "Une relance groupée s’adresse à un seul client. "
+            "Vous avez coché des factures de %(n)d clients : %(names)s%(more)s."
         ) % {"n": len(customers), "names": names, "more": "…" if len(customers) > 3 else ""}
     elif len(currencies) > 1:
         refusal = _("Un message ne peut pas mêler deux monnaies.")
@@ -229,10 +230,8 @@ def invoice_plan_switch(request: HttpRequest, slug: str, pk: int) -> HttpRespons
 
 
 @require_GET
-def invoice_document(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+def invoice_document(request: HttpRequest, slug: str, pk: int) -> FileResponse:
     """The PDF of an invoice, only to those of its dossier."""
-    from django.http import FileResponse, Http404
-
     access = enter(request, slug)
     invoice = access.get(Invoice, pk=pk)
     if not invoice.document:
