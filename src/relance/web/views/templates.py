@@ -1,13 +1,229 @@
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.urls import path
+"""Modèles: the words of each level, tried on a real client before they are saved (S1-01…04)."""
 
-from relance.web.requests import enter
+from datetime import date
+from typing import Any
+
+from django import forms
+from django.contrib import messages as notes
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+
+from relance.accounts.access import Access
+from relance.accounts.models import DunningRole
+from relance.dunning import messages, starters, templating
+from relance.dunning.models import Channel, Plan, Template
+from relance.dunning.services import Refused, free_message
+from relance.dunning.services.plans import delete_template, save_template
+from relance.engine.wording import date_words
+from relance.ledger.models import Customer, Invoice
+from relance.web.requests import enter, moment, today_of, user_of
+
+CLIENTS_OFFERED = 60
+
+
+class TemplateForm(forms.ModelForm[Template]):
+    """The words of a template; a variable that does not exist is refused with a suggestion."""
+
+    class Meta:
+        model = Template
+        fields = ["name", "channel", "language", "subject", "body"]
+        widgets = {
+            "language": forms.Select(choices=[("fr", "Français"), ("en", "English")]),
+            "body": forms.Textarea(attrs={"class": "textarea--message", "rows": 16}),
+        }
+        labels = {
+            "channel": gettext_lazy("Méthode d’envoi"),
+            "language": gettext_lazy("Langue"),
+        }
+
+    def clean_subject(self) -> str:
+        return self._known(str(self.cleaned_data["subject"]), blocks=False)
+
+    def clean_body(self) -> str:
+        return self._known(str(self.cleaned_data["body"]), blocks=True)
+
+    def _known(self, source: str, *, blocks: bool) -> str:
+        found = templating.faults(source, blocks_allowed=blocks)
+        if found:
+            raise forms.ValidationError([fault.message for fault in found])
+        return source
+
+    def clean(self) -> dict[str, Any]:
+        values = dict(super().clean() or self.cleaned_data)
+        same = Template.objects.filter(
+            organisation=self.instance.organisation,
+            name=values.get("name", ""),
+            channel=values.get("channel", ""),
+        ).exclude(pk=self.instance.pk)
+        if same.exists():
+            self.add_error("name", _("Un modèle de cette méthode porte déjà ce nom."))
+        if values.get("channel") == Channel.EMAIL and not values.get("subject"):
+            self.add_error("subject", _("Un e-mail a besoin d’un objet."))
+        return values
 
 
 def template_list(request: HttpRequest, slug: str) -> HttpResponse:
-    enter(request, slug)
-    return render(request, "base.html")
+    """Every template by method, with the levels that use it; starters when there is none."""
+    access = enter(request, slug)
+    rows = access.all(Template).annotate(uses=Count("steps")).order_by("channel", "name")
+    groups = [
+        (Channel(channel), [row for row in rows if row.channel == channel])
+        for channel in Channel.values
+        if any(row.channel == channel for row in rows)
+    ]
+    return render(
+        request,
+        "templates/list.html",
+        {"access": access, "groups": groups, "starters": starters.STARTERS},
+    )
 
 
-urlpatterns = [path("modeles/", template_list, name="template_list")]
+@require_POST
+def template_start(request: HttpRequest, slug: str) -> HttpResponse:
+    """Begin with the standard plan and its templates, in one click."""
+    access = enter(request, slug, DunningRole.ADMIN)
+    if access.all(Plan).filter(name="Standard").exists():
+        notes.error(request, _("Un plan « Standard » existe déjà."))
+        return redirect("plan_list", slug)
+    plan = starters.begin(
+        access.organisation,
+        actor=user_of(request),
+        on=today_of(request, access),
+        now=moment(request),
+    )
+    notes.success(request, _("Le plan Standard et ses modèles sont prêts à être relus."))
+    return redirect("plan_detail", slug, plan.pk)
+
+
+def template_new(request: HttpRequest, slug: str) -> HttpResponse:
+    """An empty template, or a copy of another one (`?modele=`)."""
+    access = enter(request, slug, DunningRole.ADMIN)
+    template = Template(organisation=access.organisation)
+    source = request.GET.get("modele", "")
+    if source.isdigit():
+        copied = access.get(Template, pk=int(source))
+        template.channel, template.subject, template.body = (
+            copied.channel,
+            copied.subject,
+            copied.body,
+        )
+        template.name = _("%(name)s (copie)") % {"name": copied.name}
+    return _edit(request, access, template)
+
+
+def template_detail(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """One template: read by everyone, changed by administrators."""
+    access = enter(request, slug)
+    template = access.get(Template, pk=pk)
+    if request.method == "POST":
+        access.require(DunningRole.ADMIN)
+    return _edit(request, access, template)
+
+
+def _edit(request: HttpRequest, access: Access, template: Template) -> HttpResponse:
+    form = TemplateForm(request.POST or None, instance=template)
+    refusal = ""
+    if request.method == "POST" and form.is_valid():
+        try:
+            save_template(
+                form.save(commit=False),
+                actor=user_of(request),
+                on=today_of(request, access),
+                now=moment(request),
+            )
+        except Refused as refused:
+            refusal = str(refused)
+        else:
+            notes.success(request, _("Modèle enregistré."))
+            return redirect("template_detail", access.organisation.slug, template.pk)
+    if not access.is_admin:
+        for field in form.fields.values():
+            field.disabled = True
+    context = {
+        "access": access,
+        "form": form,
+        "template": template,
+        "refusal": refusal,
+        "variables": templating.VARIABLES,
+        "blocks": templating.BLOCKS,
+        "uses": template.steps.select_related("plan") if template.pk else [],
+        "clients": _clients(access, today_of(request, access)),
+        **_preview(request, access, form["subject"].value() or "", form["body"].value() or ""),
+    }
+    return render(request, "templates/detail.html", context)
+
+
+@require_POST
+def template_preview(request: HttpRequest, slug: str) -> HttpResponse:
+    """The sheet as it would be sent to the chosen client, from the words being typed."""
+    access = enter(request, slug)
+    shown = _preview(request, access, request.POST.get("subject", ""), request.POST.get("body", ""))
+    return render(request, "templates/_sheet.html", shown)
+
+
+@require_POST
+def template_delete(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """Remove a template that no level uses."""
+    access = enter(request, slug, DunningRole.ADMIN)
+    template = access.get(Template, pk=pk)
+    try:
+        delete_template(
+            template,
+            actor=user_of(request),
+            on=today_of(request, access),
+            now=moment(request),
+        )
+    except Refused as refused:
+        notes.error(request, str(refused))
+        return redirect("template_detail", slug, pk)
+    notes.success(request, _("Modèle supprimé."))
+    return redirect("template_list", slug)
+
+
+def _clients(access: Access, on: date) -> QuerySet[Customer]:
+    """Clients to try a text on: those with something overdue, by name."""
+    late = access.all(Invoice).filter(balance_cents__gt=0, due__lt=on).values("customer_id")
+    return access.all(Customer).filter(pk__in=late).order_by("name")[:CLIENTS_OFFERED]
+
+
+def _preview(request: HttpRequest, access: Access, subject: str, body: str) -> dict[str, Any]:
+    """The rendered words for the chosen client, or the reason why they cannot be shown."""
+    on = today_of(request, access)
+    faults = [*templating.faults(subject, blocks_allowed=False), *templating.faults(body)]
+    chosen = request.POST.get("client") or request.GET.get("client") or ""
+    clients = _clients(access, on)
+    customer = access.get(Customer, pk=int(chosen)) if chosen.isdigit() else clients.first()
+    shown: dict[str, Any] = {"customer": customer, "faults": faults, "today": on}
+    if customer is None:
+        return shown
+    owed = access.all(Invoice).filter(customer=customer, balance_cents__gt=0)
+    late = list(owed.filter(due__lt=on)) or list(owed)
+    try:
+        wanted = free_message(customer, invoices=late, on=on)
+    except Refused as refused:
+        return shown | {"refusal": str(refused)}
+    book = messages.open_book(access.organisation, [wanted])
+    rendered, to = messages.write(
+        book, wanted, on, words=messages.Words(subject, body), signature=str(access.user)
+    )
+    return shown | {
+        "rendered": rendered,
+        "body": messages.fragment(rendered.html),
+        "to": to,
+        "date": date_words(on),
+    }
+
+
+urlpatterns = [
+    path("modeles/", template_list, name="template_list"),
+    path("modeles/nouveau/", template_new, name="template_new"),
+    path("modeles/commencer/", template_start, name="template_start"),
+    path("modeles/apercu/", template_preview, name="template_preview"),
+    path("modeles/<int:pk>/", template_detail, name="template_detail"),
+    path("modeles/<int:pk>/supprimer/", template_delete, name="template_delete"),
+]
