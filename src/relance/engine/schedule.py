@@ -86,7 +86,10 @@ def next_step(plan: Plan, invoice: Invoice, progress: Progress, on: date, pace: 
 
 
 def before_steps(plan: Plan, invoice: Invoice, progress: Progress, on: date, pace: Pace) -> list[Dated]:
-    """The *before* steps above the level reached that can still leave before the due date (3.5, 3.8)."""
+    """The *before* steps above the level reached that can still leave before the due date (3.5, 3.8).
+
+    An automatic one could only leave on a working day, whether or not somebody can be reached.
+    """
     due = invoice.due
     if on >= due:
         return []
@@ -94,7 +97,8 @@ def before_steps(plan: Plan, invoice: Invoice, progress: Progress, on: date, pac
     for step in plan.steps[progress.reached :]:
         if is_before(step):
             option = dated(step, trigger_of(step, invoice, progress, pace.zone), pace)
-            if option.leaves < due:
+            could_leave = next_working_day(pace.zone, option.leaves) if step.automatic else option.leaves
+            if could_leave < due:
                 found.append(option)
     return found
 
