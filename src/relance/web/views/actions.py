@@ -29,7 +29,7 @@ from relance.web.views.answers import done, is_piece, show_panel
 class WordsForm(forms.Form):
     """The message as one wants to change it before it leaves."""
 
-    to = forms.CharField(label=gettext_lazy("À"), max_length=2000, required=False)
+    to = forms.CharField(label=gettext_lazy("À"), max_length=2000)
     subject = forms.CharField(label=gettext_lazy("Objet"), max_length=200)
     body = forms.CharField(
         label=gettext_lazy("Message"),

@@ -31,6 +31,13 @@
     if (focus) link?.focus({ preventScroll: true });
   };
 
+  // A panel that is a page of its own, without its list, works as plain links and forms.
+  if (!document.querySelector("[data-list]")) {
+    for (const element of document.querySelectorAll("#panel :is([hx-get], [hx-post])")) {
+      element.removeAttribute("hx-get");
+      element.removeAttribute("hx-post");
+    }
+  }
   // On a phone the panel is its own page: the link is simply followed.
   document.addEventListener("htmx:beforeRequest", (event) => {
     const from = event.detail.elt;

@@ -1,0 +1,170 @@
+"""Another organisation's row is simply not there: every address, every method, every model."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls.converters import IntConverter
+
+from relance.accounts.models import Organisation, User
+from relance.dunning import run
+from relance.dunning.models import Action, Plan, Template
+from relance.ledger.models import Contact, Credit, Customer, Import, Invoice, Site
+from relance.outbox.models import Message
+from tests.conftest import NOW, TODAY, make_customer, make_invoice
+
+OPEN_TO_ALL = {"login"}
+OF_NO_DOSSIER = {"home", "login", "logout"}
+WITHOUT_ORGANISATION = {"accounts.User", "accounts.Firm", "accounts.FirmMembership"}
+NAMED = (Customer, Invoice, Action, Message, Plan, Template, Contact, Site, Credit, Import)
+DJANGO = {"auth", "contenttypes", "sessions"}
+
+
+def patterns(
+    resolver: URLResolver | None = None, prefix: str = "", converters: Any = None
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Name, route and converters of every address of the pages."""
+    for one in (resolver or get_resolver()).url_patterns:
+        known = {**(converters or {}), **one.pattern.converters}
+        route = prefix + str(one.pattern)
+        if isinstance(one, URLResolver):
+            yield from patterns(one, route, known)
+        elif isinstance(one, URLPattern):
+            yield one.name or "", route, known
+
+
+def addresses(organisation: Organisation) -> Iterator[tuple[str, str]]:
+    """Every address of the dossier, filled with its slug and numbers that exist in it."""
+    for name, route, converters in patterns():
+        if "slug" not in converters:
+            continue
+        path = route
+        for key, converter in converters.items():
+            value = organisation.slug if key == "slug" else "1"
+            kind = type(converter).__name__.removesuffix("Converter").lower()
+            kind = "int" if isinstance(converter, IntConverter) else kind
+            known = (f"<{kind}:{key}>", f"<{key}>", f"<str:{key}>", f"<slug:{key}>")
+            for written in known:
+                path = path.replace(written, value)
+        assert "<" not in path, path
+        yield name, f"/{path}"
+
+
+@pytest.fixture
+def full(organisation: Organisation, plan: Plan, template: Template, owner: User) -> Organisation:
+    """A dossier that has at least one row, with the number 1, of what addresses name."""
+    customer = make_customer(organisation, plan)
+    invoice = make_invoice(customer, "F-1", TODAY - timedelta(days=7))
+    call = make_customer(organisation, plan, "Appel", email="")
+    make_invoice(call, "F-2", TODAY - timedelta(days=7))
+    Contact.objects.create(organisation=organisation, customer=customer, name="Mme Delmas")
+    Site.objects.create(organisation=organisation, customer=customer, name="Quai Ouest")
+    Credit.objects.create(
+        organisation=organisation,
+        customer=customer,
+        number="A-1",
+        on=TODAY,
+        total_cents=1,
+        left_cents=1,
+    )
+    Import.objects.create(
+        organisation=organisation, kind="invoices", filename="a.csv", sha256="0", made_at=NOW
+    )
+    run.run(organisation, on=TODAY, now=NOW, spread=False, pause=0)
+    for model in (
+        Customer,
+        Invoice,
+        Action,
+        Message,
+        Plan,
+        Template,
+        Contact,
+        Site,
+        Credit,
+        Import,
+    ):
+        assert model._default_manager.exists(), model
+    assert invoice.pk
+    return organisation
+
+
+def ids(organisation: Organisation) -> list[int]:
+    """Numbers of rows of the dossier that addresses may name."""
+    return sorted(
+        {
+            key
+            for model in NAMED
+            for key in model._default_manager.filter(organisation=organisation).values_list(
+                "pk", flat=True
+            )
+        }
+    )
+
+
+@pytest.mark.parametrize("method", ["get", "post", "put", "delete", "patch", "head"])
+def test_a_stranger_finds_nothing_at_any_address(
+    full: Organisation, stranger: User, client: Client, method: str
+) -> None:
+    """Never 403, never a page, never a row changed: nobody learns what exists."""
+    client.force_login(stranger)
+    before = list(Message.objects.values_list("pk", "status"))
+    actions = list(Action.objects.values_list("pk", "status"))
+    seen = 0
+    for name, address in addresses(full):
+        for key in ids(full):
+            path = address.replace("/1/", f"/{key}/")
+            answer = getattr(client, method)(path)
+            seen += 1
+            # 405 is said before anything is read; it tells of the address, not of the data.
+            assert answer.status_code in (404, 405), (name, path, answer.status_code)
+            if method in ("get", "post") and answer.status_code == 405:
+                other = client.post(path) if method == "get" else client.get(path)
+                assert other.status_code == 404, (name, path)
+            if path == address and "/1/" not in address:
+                break
+    assert seen > 20
+    assert list(Message.objects.values_list("pk", "status")) == before
+    assert list(Action.objects.values_list("pk", "status")) == actions
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_without_logging_in_every_address_leads_to_the_door(
+    full: Organisation, client: Client, method: str
+) -> None:
+    for name, address in addresses(full):
+        answer = getattr(client, method)(address)
+        assert answer.status_code == 302, (name, address, answer.status_code)
+        assert answer.headers["Location"].startswith("/connexion/"), address
+
+
+def test_every_other_address_is_known_here() -> None:
+    """A new address outside a dossier must be looked at: who may open it?"""
+    outside = {name for name, _route, converters in patterns() if "slug" not in converters}
+    assert outside <= OF_NO_DOSSIER | OPEN_TO_ALL | {"styleguide", "", "health", "demo_mails"}
+
+
+def test_the_own_people_do_find_their_pages(
+    full: Organisation, owner: User, client: Client
+) -> None:
+    """The walk above would prove nothing if the pages did not exist."""
+    client.force_login(owner)
+    for name in ("today", "action_list", "outbox_list"):
+        address = dict(addresses(full))[name]
+        assert client.get(address).status_code == 200, name
+
+
+def test_every_model_with_data_hangs_on_an_organisation() -> None:
+    for model in apps.get_models():
+        label = model._meta.label
+        if model._meta.app_label in DJANGO or label in WITHOUT_ORGANISATION:
+            continue
+        if label == "accounts.Organisation":
+            continue
+        field = {one.name: one for one in model._meta.get_fields()}.get("organisation")
+        assert field is not None, label
+        assert field.related_model is Organisation, label
+        assert not getattr(field, "null", True), label
