@@ -43,10 +43,11 @@ class StepValues(NamedTuple):
 
 def faults_of(plan: Plan, steps: Sequence[StepValues]) -> list[PlanFault]:
     """The rules that this plan would break if it were saved (engine rules, section 2)."""
-    return validate_plan(to_engine(plan, _rows(plan, steps)))
+    return validate_plan(to_engine(plan, rows_of(plan, steps)))
 
 
-def _rows(plan: Plan, steps: Sequence[StepValues]) -> list[Step]:
+def rows_of(plan: Plan, steps: Sequence[StepValues]) -> list[Step]:
+    """The levels as unsaved rows, numbered from 1."""
     return [
         Step(organisation_id=plan.organisation_id, plan=plan, level=level, **values._asdict())
         for level, values in enumerate(steps, 1)
@@ -72,7 +73,7 @@ def save_plan(
     before = list(plan.steps.values_list("name", "days", "channel")) if plan.pk else []
     plan.save()
     plan.steps.all().delete()
-    Step.objects.bulk_create(_rows(plan, steps))
+    Step.objects.bulk_create(rows_of(plan, steps))
     history.append(
         plan.organisation,
         [

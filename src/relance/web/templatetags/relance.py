@@ -37,6 +37,7 @@ CHANNEL_ICONS = {
     "email": "email",
     "letter": "letter",
     "registered": "registered",
+    "registered_letter": "registered",
     "sms": "sms",
     "call": "phone",
     "phone": "phone",
