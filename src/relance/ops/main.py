@@ -6,6 +6,10 @@ import sys
 
 def main(argv: list[str]) -> int:
     """Run one command; `relance help` lists them. Returns the exit code."""
+    if argv[:1] == ["demo"]:  # it chooses the settings, so it comes before Django
+        from relance.ops.demo import launch
+
+        return launch.main(argv[1:])
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "relance.conf.settings")
     from django.core.management import execute_from_command_line
 

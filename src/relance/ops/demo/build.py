@@ -1,0 +1,373 @@
+"""Live through the invented world: the engine, the outbox and people do what they do every day.
+
+Everything goes through the services that pages and workers use, with that day's clock.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from django.core.files.base import ContentFile
+from django.db import transaction
+
+from relance.accounts import clock
+from relance.accounts.models import DunningRole, Organisation, User
+from relance.accounts.services import add_member, found_organisation
+from relance.dunning import run, services
+from relance.dunning.hooks import hooks
+from relance.dunning.models import Action, Plan, Step, Template
+from relance.engine.calendar import is_working_day
+from relance.engine.wording import MONTHS
+from relance.ledger import services as ledger
+from relance.ledger.models import Contact, Credit, Customer, Invoice, Site
+from relance.ops import worker
+from relance.ops.demo import documents, words
+from relance.ops.demo.clients import CAMILLE, Client
+from relance.ops.demo.line import CutLine
+from relance.ops.demo.post import Refusing
+from relance.ops.demo.world import Bill, Deed, World
+from relance.outbox.channels.email import EmailChannel
+
+UNCERTAIN = "Imprimerie Le Bihan"
+REFUSED = "Roussel BTP"
+BANK, DEPARTURE, PEOPLE = time(7, 40), time(8, 30), time(10, 40)
+"""Local hours: when the bank is read, when messages leave, when people do their list."""
+
+Tell = Callable[[str], None]
+
+
+@dataclass
+class Builder:
+    """One building: what was made so far, found again by its place in the world."""
+
+    world: World
+    tell: Tell
+    refusing: Refusing
+    until: datetime
+    organisation: Organisation = field(init=False)
+    people: dict[str, User] = field(default_factory=dict)
+    plans: dict[str, Plan] = field(default_factory=dict)
+    customers: list[Customer] = field(default_factory=list)
+    sites: dict[tuple[int, str], Site] = field(default_factory=dict)
+    invoices: dict[int, Invoice] = field(default_factory=dict)
+    credits: dict[int, Credit] = field(default_factory=dict)
+    pdfs: dict[int, "Future[bytes]"] = field(default_factory=dict)
+    last_run: date | None = None
+
+    def moment(self, on: date, at: time) -> datetime:
+        """The local hour `at` of a day, as an aware moment."""
+        return datetime.combine(on, at, ZoneInfo(self.organisation.timezone))
+
+    def build(self) -> None:
+        """Found the company, then live its days in order up to the moment `until`."""
+        pool = ThreadPoolExecutor(1)
+        try:
+            self._print_documents(pool)
+            with transaction.atomic():
+                self._found()
+            self._live()
+            with transaction.atomic():
+                self._look_again()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _print_documents(self, pool: ThreadPoolExecutor) -> None:
+        for place, bill in enumerate(self.world.bills):
+            if bill.recent:
+                client = self.world.clients[bill.client]
+                to = documents.Addressee(client.name, [f"{client.postcode} {client.city}"])
+                self.pdfs[place] = pool.submit(documents.pdf, bill, to)
+
+    # --- the company -------------------------------------------------------------
+
+    def _found(self) -> None:
+        first = self.world.frame.first
+        for person in words.PEOPLE:
+            self.people[person.key] = User.objects.create_user(
+                person.email, words.PASSWORD, full_name=person.name
+            )
+        self.organisation = found_organisation(
+            name=words.COMPANY,
+            owner=self.people[CAMILLE],
+            email_from=words.FROM,
+            reply_to=words.REPLY_TO,
+            signature=words.SIGNATURE,
+            address=words.ADDRESS,
+            iban=words.IBAN,
+            send_at=DEPARTURE,
+        )
+        for person in words.PEOPLE:
+            add_member(
+                organisation=self.organisation,
+                user=self.people[person.key],
+                dunning_role=DunningRole[person.role],
+            )
+        self._write_plans()
+        now = self.moment(first, time(9))
+        for client in self.world.clients:
+            self._welcome(client, first, now)
+        Customer.objects.filter(organisation=self.organisation).update(created_at=now)
+
+    def _write_plans(self) -> None:
+        templates = {
+            one.key: Template.objects.create(
+                organisation=self.organisation,
+                name=one.name,
+                channel=one.channel,
+                subject=one.subject,
+                body=one.body,
+            )
+            for one in words.TEMPLATES
+        }
+        for plan in words.PLANS:
+            self.plans[plan.key] = Plan.objects.create(
+                organisation=self.organisation,
+                name=plan.name,
+                scope=plan.scope,
+                progression=plan.progression,
+                grouping=plan.grouping,
+                is_default=plan.key == "standard",
+            )
+            Step.objects.bulk_create(
+                Step(
+                    organisation=self.organisation,
+                    plan=self.plans[plan.key],
+                    level=number,
+                    name=level.name,
+                    days=level.days,
+                    channel=level.channel,
+                    automatic=level.automatic,
+                    template=templates[level.template],
+                )
+                for number, level in enumerate(plan.levels, 1)
+            )
+
+    def _welcome(self, client: Client, on: date, now: datetime) -> None:
+        customer = ledger.add_customer(
+            organisation=self.organisation,
+            code=f"C{len(self.customers) + 1:04d}",
+            name=client.name,
+            on=on,
+            now=now,
+            email=client.email,
+            phone=f"02 98 00 {len(self.customers):02d} 10",
+            address=f"{len(self.customers) * 3 % 87 + 1} rue du Port" if client.postcode else "",
+            postcode=client.postcode,
+            city=client.city,
+            regime=client.regime,
+            manager=self.people[client.manager],
+        )
+        place = len(self.customers)
+        self.customers.append(customer)
+        favourites: dict[str, list[Contact]] = {site: [] for site in client.sites}
+        for one in client.contacts:
+            contact = ledger.save_contact(
+                customer=customer,
+                name=one.name,
+                role=one.role,
+                email=one.email,
+                phone=one.phone,
+                is_default=one.is_default,
+                on=on,
+                now=now,
+            )
+            for site in one.sites:
+                favourites[site].append(contact)
+        for name, chosen in favourites.items():
+            self.sites[place, name] = ledger.save_site(
+                customer=customer, name=name, favourites=chosen, on=on, now=now
+            )
+        if client.plan:
+            services.assign_plan(
+                self.organisation,
+                customers=[customer],
+                plan=self.plans[client.plan],
+                actor=self.people[CAMILLE],
+                on=on,
+                now=now,
+            )
+
+    # --- the days ----------------------------------------------------------------
+
+    def _live(self) -> None:
+        of = self.world.frame
+        by_day: dict[date, list[Deed]] = {}
+        for deed in self.world.deeds:
+            by_day.setdefault(max(deed.on, of.first), []).append(deed)
+        day = min(by_day, default=of.first)
+        told = None
+        while day <= of.today:
+            if (day.year, day.month) != told:
+                told = (day.year, day.month)
+                self.tell(f"{MONTHS[day.month - 1]} {day.year}")
+            with transaction.atomic():
+                self._live_day(day, by_day.get(day, []))
+            day += timedelta(days=1)
+
+    def _live_day(self, day: date, deeds: Sequence[Deed]) -> None:
+        morning = self.moment(day, BANK)
+        if morning <= self.until:
+            for deed in deeds:
+                if deed.morning:
+                    self._do(deed, day, morning)
+        if not is_working_day(self.organisation.zone, day):
+            return
+        start = self.moment(day, DEPARTURE)
+        if start <= self.until:
+            self._depart(day, start)
+        noon = self.moment(day, PEOPLE)
+        if noon <= self.until:
+            for deed in deeds:
+                if not deed.morning:
+                    self._do(deed, day, noon)
+            self._do_the_list(day, noon)
+
+    def _depart(self, day: date, start: datetime) -> None:
+        run.run(self.organisation, on=day, now=start, spread=False, pause=0)
+        left = start + timedelta(seconds=20 + day.toordinal() * 37 % 190)
+        latest = day == self.world.frame.runs[0]
+        refused = self._address(REFUSED)
+        self.refusing.addresses = {refused} if latest and refused else set()
+        lost = self._address(UNCERTAIN) if latest else ""
+        worker.drain(
+            hooks=hooks(lambda: left),
+            now=lambda: left,
+            channels={"email": lambda: CutLine(lost) if lost else EmailChannel()},
+        )
+
+    def _address(self, name: str) -> str:
+        return next((c.email for c in self.customers if c.name == name), "")
+
+    def _do_the_list(self, day: date, now: datetime) -> None:
+        """Everybody does their list: Camille at once, Yann the day after, as a rule."""
+        waiting = Action.objects.filter(
+            organisation=self.organisation, status=Action.Status.OPEN, reason=""
+        ).select_related("customer", "plan", "organisation")
+        sent = False
+        for action in waiting.order_by("id"):
+            client = self.world.clients[self.customers.index(action.customer)]
+            fresh = action.due_on >= self.world.frame.runs[2]
+            owner = self.people[client.manager]
+            if (client.left_to_do and fresh) or (
+                client.manager != CAMILLE and action.due_on >= day
+            ):
+                continue
+            sent |= self._do_one(action, owner, day, now)
+        if sent:
+            later = now + timedelta(seconds=services.UNDO_SECONDS + 3)
+            worker.drain(hooks=hooks(lambda: later), now=lambda: later)
+
+    def _do_one(self, action: Action, owner: User, day: date, now: datetime) -> bool:
+        """One manual action by its owner; True when a mail is to leave."""
+        dice = random.Random(f"{action.customer.code} {action.level} {day}")  # noqa: S311
+        try:
+            if dice.random() < 0.05:
+                services.skip_action(action, actor=owner, on=day, now=now)
+            elif action.channel == "email":
+                services.send_action(action, actor=owner, on=day, now=now)
+                return True
+            else:
+                note = dice.choice(words.CALL_NOTES)
+                if action.channel != "call":
+                    note = words.LETTER_NOTE
+                services.complete_action(action, actor=owner, on=day, now=now, note=note)
+        except services.Refused:
+            return False  # paid or held meanwhile: the next run withdraws it
+        return False
+
+    # --- deeds -------------------------------------------------------------------
+
+    def _do(self, deed: Deed, on: date, now: datetime) -> None:
+        getattr(self, f"_on_{deed.kind}")(deed, on, now)
+
+    def _on_bill(self, deed: Deed, on: date, now: datetime) -> None:
+        bill: Bill = self.world.bills[deed.bill]
+        invoice = ledger.add_invoice(
+            customer=self.customers[bill.client],
+            number=bill.number,
+            issued=bill.issued,
+            due=bill.due,
+            total_cents=bill.cents,
+            mode=bill.mode,
+            site=self.sites.get((bill.client, bill.site)),
+            on=on,
+            now=now,
+        )
+        self.invoices[deed.bill] = invoice
+        if deed.bill in self.pdfs:
+            content = ContentFile(self.pdfs.pop(deed.bill).result(), f"{bill.number}.pdf")
+            ledger.attach_document(invoice=invoice, content=content, on=on, now=now)
+
+    def _on_payment(self, deed: Deed, on: date, now: datetime) -> None:
+        invoice = self.invoices[deed.bill]
+        reference = "Prélèvement" if invoice.mode == "direct_debit" else "Virement"
+        ledger.record_payment(
+            invoice=invoice, amount_cents=deed.cents, on=on, now=now, reference=reference
+        )
+
+    def _on_credit(self, deed: Deed, on: date, now: datetime) -> None:
+        number = f"A-{on.year}-{len(self.credits) + 31:04d}"
+        self.credits[deed.client] = ledger.add_credit(
+            customer=self.customers[deed.client],
+            number=number,
+            total_cents=deed.cents,
+            on=on,
+            now=now,
+        )
+
+    def _on_dispute(self, deed: Deed, on: date, now: datetime) -> None:
+        category, _sep, note = deed.text.partition("|")
+        invoice, actor = self.invoices[deed.bill], self._manager(deed)
+        if invoice.balance_cents > 0:
+            ledger.open_dispute(
+                invoice=invoice, on=on, now=now, actor=actor, category=category, note=note
+            )
+
+    def _on_settled(self, deed: Deed, on: date, now: datetime) -> None:
+        invoice = self.invoices[deed.bill]
+        if invoice.disputed:
+            ledger.resolve_dispute(invoice=invoice, on=on, now=now, actor=self._manager(deed))
+
+    def _on_promise(self, deed: Deed, on: date, now: datetime) -> None:
+        invoice = self.invoices[deed.bill]
+        if deed.until and invoice.balance_cents > 0:
+            ledger.promise(
+                invoice=invoice,
+                until=max(deed.until, on),
+                amount_cents=deed.cents,
+                on=on,
+                now=now,
+                actor=self._manager(deed),
+            )
+
+    def _on_hold(self, deed: Deed, on: date, now: datetime) -> None:
+        if deed.until:
+            customer = self.customers[deed.client]
+            actor = self._manager(deed)
+            ledger.hold(
+                customer=customer, until=deed.until, on=on, now=now, actor=actor, note=deed.text
+            )
+
+    def _on_judgment(self, deed: Deed, on: date, now: datetime) -> None:
+        ledger.edit_customer(
+            customer=self.customers[deed.client],
+            changes={"judgment_on": on},
+            on=on,
+            now=now,
+            actor=self._manager(deed),
+        )
+
+    def _on_exclude(self, deed: Deed, on: date, now: datetime) -> None:
+        customer = self.customers[deed.client]
+        ledger.exclude(customer=customer, on=on, now=now, actor=self._manager(deed))
+
+    def _manager(self, deed: Deed) -> User:
+        return self.people[self.world.clients[deed.client].manager]
+
+    def _look_again(self) -> None:
+        """What lists say of each customer is of today, even before the first run of the day."""
+        today = clock.local_date(self.organisation, self.until)
+        run.refresh(self.organisation, [one.pk for one in self.customers], on=today)
