@@ -140,6 +140,7 @@ def cancelled_words(code: str) -> str:
         "INVOICE_ON_HOLD": _("La facture a été mise en attente."),
         "CUSTOMER_ON_HOLD": _("Les relances de ce client ont été mises en attente."),
         "MIN_CONTACT_DELAY": _("Le client a été contacté entre-temps."),
+        "NOT_ISSUED": _("La facture n’est pas encore émise."),
         "NOT_YET_TRIGGERED": _("Ce niveau n’est plus atteint."),
         "BALANCE_NOT_POSITIVE": _("Les avoirs du client couvrent ce qu’il doit."),
         "BELOW_MINIMUM": _("Le solde est passé sous le minimum du plan."),

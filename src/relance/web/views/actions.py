@@ -1,11 +1,13 @@
 """The to-do list of relances: read one, send it, ignore it, note that it was done, hand it over."""
 
+import re
 from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages as notes
 from django.core.paginator import Paginator
+from django.core.validators import validate_email
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
@@ -18,6 +20,7 @@ from relance.accounts.models import DunningRole, User
 from relance.dunning import messages, services, templating
 from relance.dunning.models import Action
 from relance.dunning.services.undo import unskip_action
+from relance.outbox import services as outbox
 from relance.outbox.models import Message
 from relance.web.queries import actions as listing
 from relance.web.queries import panel as reading
@@ -53,9 +56,20 @@ class WordsForm(forms.Form):
 
 
 def addresses(text: str) -> list[str]:
-    """Addresses typed one after the other, separated by commas, semicolons or lines."""
-    parts = text.replace(";", ",").replace("\n", ",").split(",")
-    return [part.strip() for part in parts if part.strip()]
+    """Addresses typed one after the other, separated by commas, semicolons or lines.
+
+    Refused when one of them is none.
+    """
+    parts = [part.strip() for part in re.split(r"[,;\r\n]", text) if part.strip()]
+    for part in parts:
+        named = re.fullmatch(r"[^<>]*<([^<>]+)>", part)
+        try:
+            validate_email(named[1] if named else part)
+        except forms.ValidationError as fault:
+            raise services.Refused(
+                _("L’adresse « %(address)s » n’est pas valable.") % {"address": part}, "BAD_ADDRESS"
+            ) from fault
+    return parts
 
 
 def action_list(request: HttpRequest, slug: str) -> HttpResponse:
@@ -123,19 +137,11 @@ def action_send(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Queue the message of an action; it leaves ten seconds later unless called back."""
     access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
     action = access.get(Action, pk=pk)
-    given: dict[str, Any] = {}
-    form = None
-    if "body" in request.POST:
-        form = WordsForm(request.POST)
-        if not form.is_valid():
-            return show_panel(request, access, action, form=form)
-        data = form.cleaned_data
-        given["words"] = messages.Words(data["subject"], data["body"])
-        given["recipients"] = addresses(data["to"])
-        given["copy_to_me"] = data["copy"]
-    elif request.POST.get("to"):
-        given["recipients"] = addresses(request.POST["to"])
+    form = WordsForm(request.POST) if "body" in request.POST else None
+    if form and not form.is_valid():
+        return show_panel(request, access, action, form=form)
     try:
+        given = _given(request, form)
         message = services.send_action(
             action,
             actor=access.user,
@@ -153,6 +159,18 @@ def action_send(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         said=_("Message à %(name)s, départ dans") % {"name": action.customer},
         undo=reverse("message_undo", args=[slug, message.pk]),
     )
+
+
+def _given(request: HttpRequest, form: WordsForm | None) -> dict[str, Any]:
+    """What was typed in place of the template's words and of the customer's addresses."""
+    if form is None:
+        return {"recipients": addresses(request.POST.get("to", ""))}
+    data = form.cleaned_data
+    return {
+        "words": messages.Words(data["subject"], data["body"]),
+        "recipients": addresses(data["to"]),
+        "copy_to_me": data["copy"],
+    }
 
 
 @require_POST
@@ -265,8 +283,6 @@ def message_undo(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 
 def call_back(request: HttpRequest, access: Access, message: Message) -> HttpResponse:
     """Cancel it if it has not begun to leave; otherwise say that it is too late."""
-    from relance.outbox import services as outbox
-
     slug = access.organisation.slug
     try:
         outbox.cancel(message=message, reason="CALLED_BACK", now=moment(request))

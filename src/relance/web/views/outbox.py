@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
 from relance.dunning import messages as writing
+from relance.dunning.services import Refused
 from relance.dunning.services.switch import switch_sending
 from relance.outbox import services as outbox
 from relance.outbox.channels.base import DeliveryError
@@ -131,8 +132,8 @@ def message_retry(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Try a failed message again, to other addresses when some were typed."""
     access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
     message = access.get(Message, pk=pk)
-    to = addresses(request.POST.get("to", "")) or list(message.recipients)
     try:
+        to = addresses(request.POST.get("to", "")) or list(message.recipients)
         with transaction.atomic():
             outbox.retry(message=message, now=moment(request))
             if to != list(message.recipients):
@@ -149,9 +150,8 @@ def message_retry(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         return _show(request, access, access.get(Message, pk=pk), refusal=refusal)
     except outbox.StateConflictError as conflict:
         return _show(request, access, message, refusal=conflict_words(conflict))
-    except outbox.OutboxError:
-        refusal = _("Une des adresses n’est pas valable : %(to)s") % {"to": ", ".join(to)}
-        return _show(request, access, access.get(Message, pk=pk), refusal=refusal)
+    except Refused as no:
+        return _show(request, access, message, refusal=str(no))
     return _after(request, access, message, _("Le message est de nouveau en file."))
 
 

@@ -1,0 +1,104 @@
+"""axe finds nothing on any page of the staff: light and dark, at a desk and on a phone."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.test import Client
+from django.urls import reverse
+from playwright.sync_api import Page
+from pytest_django.live_server_helper import LiveServer
+
+from relance.accounts.models import Organisation, User
+from relance.dunning import run
+from relance.dunning.models import Action, Plan, Template
+from relance.ledger.models import Import
+from relance.outbox.models import Message, Status
+from tests.conftest import NOW, TODAY, at, make_customer, make_invoice
+from tests.web.test_strangers import addresses
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+DOWNLOADS = ("eml", "csv", "xlsx", "document", "export", "download", "refused_lines")
+
+
+@pytest.fixture
+def lived_in(
+    organisation: Organisation, plan: Plan, template: Template, owner: User, frozen: datetime
+) -> Organisation:
+    """A dossier with every state that the pages colour: late, done, failed, uncertain, waiting."""
+    yesterday = TODAY - timedelta(days=1)
+    for number, late in enumerate((25, 14, 9, 7, -3)):
+        customer = make_customer(organisation, plan, f"Client {number}")
+        make_invoice(customer, f"F-{number}", TODAY - timedelta(days=late), 123_456)
+    nobody = make_customer(organisation, plan, "Sans adresse", email="")
+    make_invoice(nobody, "F-9", TODAY - timedelta(days=9), 5_000)
+    Import.objects.create(
+        organisation=organisation,
+        kind="invoices",
+        filename="factures.csv",
+        sha256="0",
+        made_at=NOW,
+        status="done",
+    )
+    run.run(organisation, on=yesterday, now=at(yesterday), spread=False, pause=0)
+    sent = list(Message.objects.order_by("id"))
+    for message, status in zip(
+        sent, [Status.FAILED, Status.UNCERTAIN, Status.SENT, Status.CANCELLED], strict=False
+    ):
+        Message.objects.filter(pk=message.pk).update(
+            status=status, sent_at=at(yesterday), error="550 5.1.1 User unknown", reason="SETTLED"
+        )
+    assert Action.objects.exists()
+    return organisation
+
+
+def readable(organisation: Organisation, client: Client) -> list[str]:
+    """Every address of the dossier that answers a GET with a page."""
+    found = []
+    for name, address in addresses(organisation):
+        if any(word in name for word in DOWNLOADS):
+            continue
+        answer = client.get(address)
+        if answer.status_code == 200 and "text/html" in answer.headers["Content-Type"]:
+            found.append(address)
+    return found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_axe_finds_nothing_and_nothing_overflows(
+    lived_in: Organisation,
+    owner: User,
+    live_server: LiveServer,
+    open_page: Callable[..., Page],
+    scheme: str,
+    width: int,
+) -> None:
+    """WCAG 2.2 AA; and no page is wider than its window."""
+    client = Client()
+    client.force_login(owner)
+    pages = ["/connexion/", *readable(lived_in, client)]
+    pages += [
+        f"{reverse('outbox_list', args=[lived_in.slug])}?etat={state}"
+        for state in ("file", "partis", "echecs", "incertains", "annules")
+    ]
+    pages.append(f"{reverse('action_list', args=[lived_in.slug])}?vue=toutes")
+    page = open_page(width=width, scheme=scheme)
+    cookie = client.cookies["sessionid"].value
+    axe = Axe()
+    faults: list[Any] = []
+    for address in pages:
+        if address != "/connexion/":
+            page.context.add_cookies(
+                [{"name": "sessionid", "value": cookie, "url": live_server.url}]
+            )
+        page.goto(live_server.url + address)
+        for fault in axe.run(page).response["violations"]:
+            places = [node["target"] for node in fault["nodes"][:3]]
+            faults.append((address, fault["id"], places))
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            faults.append((address, "wider than the window", []))
+    assert faults == []
