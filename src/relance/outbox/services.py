@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from email.utils import parseaddr
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from relance.accounts.models import Organisation, User
+from relance.ledger.imports.bulk import create_many, insert_many
 from relance.outbox.models import VOID, WAITING, Attempt, Message, MessageInvoice, Status
 
 CHUNK = 500
@@ -160,13 +162,18 @@ def _address_fault(draft: Draft) -> tuple[str, str] | None:
 
 def _fault_of(mailboxes: Iterable[str]) -> tuple[str, str] | None:
     for mailbox in mailboxes:
-        try:
-            if not mailbox.isprintable():
-                return "BAD_ADDRESS", mailbox
-            validate_email(parseaddr(mailbox)[1])
-        except ValidationError:
+        if not _is_mailbox(mailbox):
             return "BAD_ADDRESS", mailbox
     return None
+
+
+@lru_cache(maxsize=1024)
+def _is_mailbox(mailbox: str) -> bool:
+    try:
+        validate_email(parseaddr(mailbox)[1])
+    except ValidationError:
+        return False
+    return mailbox.isprintable()
 
 
 def _without_steps_taken(drafts: list[Draft]) -> tuple[list[Draft], list[Draft]]:
@@ -187,17 +194,19 @@ def _without_steps_taken(drafts: list[Draft]) -> tuple[list[Draft], list[Draft]]
     return free, taken
 
 
+_LINE = ("organisation", "message", "live", *Line._fields)
+
+
 @transaction.atomic
 def _store(drafts: list[Draft], now: datetime) -> list[Message]:
-    messages = Message.objects.bulk_create([_message(draft, now) for draft in drafts])
-    MessageInvoice.objects.bulk_create(
-        [
-            MessageInvoice(organisation_id=draft.organisation.pk, message=message, **line._asdict())
-            for draft, message in zip(drafts, messages, strict=True)
-            for line in draft.lines
-        ],
-        batch_size=2000,
-    )
+    messages = [_message(draft, now) for draft in drafts]
+    create_many(Message, messages)
+    lines = [
+        (draft.organisation.pk, message.pk, True, *line)
+        for draft, message in zip(drafts, messages, strict=True)
+        for line in draft.lines
+    ]
+    insert_many(MessageInvoice, _LINE, lines)
     return messages
 
 
@@ -233,8 +242,13 @@ def _message(draft: Draft, now: datetime) -> Message:
 
 def new_message_ref(sender: str) -> str:
     """A Message-ID never used before, in the sender's domain; the machine's name stays home."""
-    domain = parseaddr(sender)[1].rpartition("@")[2].lower() or "localhost"
-    return f"<{uuid4().hex}@{domain.encode('idna').decode('ascii')}>"
+    return f"<{uuid4().hex}@{_domain(sender)}>"
+
+
+@lru_cache(maxsize=1024)
+def _domain(mailbox: str) -> str:
+    domain = parseaddr(mailbox)[1].rpartition("@")[2].lower() or "localhost"
+    return domain.encode("idna").decode("ascii")
 
 
 def _change(message: Message, allowed: Sequence[str], **values: object) -> None:
