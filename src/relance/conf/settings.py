@@ -167,7 +167,6 @@ DEFAULT_FROM_EMAIL = os.environ.get("RELANCE_FROM", "relances@localhost")
 
 # A demonstration lives in its own data directory and has its mails read in a page.
 DEMO = os.environ.get("RELANCE_DEMO", "") == "1"
-DEMO_NOW = os.environ.get("RELANCE_DEMO_NOW", "")
 
 LOGGING = {
     "version": 1,

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -74,6 +75,8 @@ def _nav(request: HttpRequest, access: Access, now: datetime) -> list[dict[str, 
             ("import_list", "import", _("Imports"), "", 0),
         ],
     ]
+    if settings.DEMO:
+        sections.append([("mail_list", "inbox", _("Courrier reçu"), "", 0)])
     match = request.resolver_match
     here = (match.view_name if match else "").split("_")[0]
     here = PLACES.get(here, here)

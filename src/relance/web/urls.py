@@ -1,6 +1,10 @@
 """Addresses of the pages, one list per place; everything of a dossier is under /d/<slug>/."""
 
+from django.conf import settings
 from django.contrib.auth import views as auth
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import include, path
 
 from relance.web.views import customers, dashboard, home, imports, outbox, plans, templates, today
@@ -17,3 +21,18 @@ urlpatterns = [
     path("d/<slug:slug>/", include(imports.urlpatterns)),
     path("d/<slug:slug>/", include(outbox.urlpatterns)),
 ]
+
+if settings.DEMO:
+    from relance.web.views import demo_mail
+
+    urlpatterns += demo_mail.urlpatterns
+
+if settings.DEBUG:
+    from relance.web import styleguide
+
+    @login_not_required
+    def style_guide(request: HttpRequest) -> HttpResponse:
+        """Every component of the house on one page, for those who build pages."""
+        return render(request, "styleguide.html", styleguide.samples())
+
+    urlpatterns.append(path("styleguide/", style_guide))

@@ -30,6 +30,7 @@ from relance.ops.demo.line import CutLine
 from relance.ops.demo.post import Refusing
 from relance.ops.demo.world import Bill, Deed, World
 from relance.outbox.channels.email import EmailChannel
+from relance.outbox.delivery import Hooks
 
 UNCERTAIN = "Imprimerie Le Bihan"
 REFUSED = "Roussel BTP"
@@ -109,6 +110,16 @@ class Builder:
         now = self.moment(first, time(9))
         for client in self.world.clients:
             self._welcome(client, first, now)
+        for key, plan in self.plans.items():
+            pairs = zip(self.world.clients, self.customers, strict=True)
+            services.assign_plan(
+                self.organisation,
+                customers=[customer for client, customer in pairs if client.plan == key],
+                plan=plan,
+                actor=self.people[CAMILLE],
+                on=first,
+                now=now,
+            )
         Customer.objects.filter(organisation=self.organisation).update(created_at=now)
 
     def _write_plans(self) -> None:
@@ -180,15 +191,6 @@ class Builder:
             self.sites[place, name] = ledger.save_site(
                 customer=customer, name=name, favourites=chosen, on=on, now=now
             )
-        if client.plan:
-            services.assign_plan(
-                self.organisation,
-                customers=[customer],
-                plan=self.plans[client.plan],
-                actor=self.people[CAMILLE],
-                on=on,
-                now=now,
-            )
 
     # --- the days ----------------------------------------------------------------
 
@@ -226,14 +228,16 @@ class Builder:
             self._do_the_list(day, noon)
 
     def _depart(self, day: date, start: datetime) -> None:
-        run.run(self.organisation, on=day, now=start, spread=False, pause=0)
+        if not run.run(self.organisation, on=day, now=start, spread=False, pause=0).queued:
+            return
         left = start + timedelta(seconds=20 + day.toordinal() * 37 % 190)
         latest = day == self.world.frame.runs[0]
         refused = self._address(REFUSED)
         self.refusing.addresses = {refused} if latest and refused else set()
         lost = self._address(UNCERTAIN) if latest else ""
+        # Nothing happened since the run of this same moment: a re-check would find the same.
         worker.drain(
-            hooks=hooks(lambda: left),
+            hooks=Hooks(record=hooks(lambda: left).record),
             now=lambda: left,
             channels={"email": lambda: CutLine(lost) if lost else EmailChannel()},
         )

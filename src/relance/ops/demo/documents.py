@@ -53,8 +53,10 @@ def _content(bill: Bill, to: Addressee) -> dict[str, object]:
         "total": ("Total à régler", money_words(bill.cents, "EUR")),
         "terms": [
             f"Règlement par virement\u00a0: IBAN {words.IBAN}.",
-            "Tout retard entraîne des pénalités au taux de trois fois l’intérêt légal et, entre "
-            "professionnels, une indemnité de 40\u00a0€ pour frais de recouvrement.",
+            (
+                "Tout retard entraîne des pénalités au taux de trois fois l’intérêt légal et, "
+                "entre professionnels, une indemnité de 40\u00a0€ pour frais de recouvrement."
+            ),
         ],
         "footer": "Ateliers Kerdoncuff, entreprise imaginaire d’une démonstration",
     }

@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 from relance.engine.calendar import is_working_day, next_working_day, previous_working_day
 from relance.ops.demo import words
-from relance.ops.demo.clients import CLIENTS, Client, Open
+from relance.ops.demo.clients import Client, Open
+from relance.ops.demo.regulars import REGULARS
+from relance.ops.demo.stories import SCRIPTED
 
 ZONE = "metropole"
 QUIET_DAYS = 75
@@ -105,7 +107,7 @@ class _Story(NamedTuple):
 
 def imagine(of: Frame, *, customers: int) -> World:
     """The world of the first `customers` clients; deeds in order of day, mornings first."""
-    clients = CLIENTS[:customers]
+    clients = (*SCRIPTED, *REGULARS)[:customers]
     stories: list[_Story] = []
     others: list[Deed] = []
     for place, client in enumerate(clients):
