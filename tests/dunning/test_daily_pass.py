@@ -14,6 +14,7 @@ from relance.history.models import Event
 from relance.history.services import verify
 from relance.ledger.models import Customer
 from relance.outbox import identity
+from relance.outbox.channels.base import DeliveryError
 from relance.outbox.channels.fake import FakeChannel
 from relance.outbox.delivery import deliver_batch
 from relance.outbox.models import Message, Status
@@ -177,3 +178,26 @@ def test_history_is_a_chain_that_shows_tampering(customer: Customer) -> None:
     assert verify(customer.organisation) is None
     Event.objects.filter(seq=1).update(kind="something_else")
     assert verify(customer.organisation) == 1
+
+
+def test_what_did_not_leave_is_told_and_the_customer_is_free_again(customer: Customer) -> None:
+    """D-07: a failure leaves the level; the journal names it; the step is wanted again."""
+    make_invoice(customer, "F-1", DUE)
+    on = DUE + timedelta(days=7)
+    run.run(customer.organisation, on=on, now=at(on), spread=False, pause=0)
+    address = str(customer.email)
+    deliver_batch(
+        worker=identity.new_name(),
+        now=lambda: at(on),
+        hooks=hooks(lambda: at(on)),
+        channels={
+            "email": lambda: FakeChannel(
+                errors={address: DeliveryError("550 no such user", permanent=True, code=550)}
+            )
+        },
+    )
+    assert Message.objects.get().status == Status.FAILED
+    [event] = Event.objects.filter(kind="message_failed")
+    assert "no such user" in event.data["error"]
+    assert not Entry.objects.exists()
+    assert Outlook.objects.get(customer=customer).next_level == 2

@@ -22,8 +22,12 @@ from relance.outbox.models import Message, MessageInvoice
 
 
 def hooks(now: Callable[[], datetime]) -> Hooks:
-    """The two questions bound to a clock: the real one in a worker, a date's in a rehearsal."""
-    return Hooks(recheck=lambda batch: recheck(batch, now()), record=record)
+    """What the outbox asks and tells, bound to a clock: the real one, or a rehearsal's."""
+    return Hooks(
+        recheck=lambda batch: recheck(batch, now()),
+        record=record,
+        ended=lambda batch: ended(batch, now()),
+    )
 
 
 def recheck(batch: Sequence[Message], now: datetime) -> dict[int, Verdict]:
@@ -195,6 +199,43 @@ def _entries(
         for line in lines
         if line.carrier
     ]
+
+
+def ended(stopped: Sequence[Message], now: datetime) -> None:
+    """Messages that did not leave, or nobody knows: the journal says so, and the customer is free.
+
+    Called inside the transaction that makes them cancelled, failed or uncertain.
+    """
+    by_organisation: dict[int, list[Message]] = defaultdict(list)
+    for message in stopped:
+        by_organisation[message.organisation_id].append(message)
+    for organisation in Organisation.objects.filter(pk__in=by_organisation):
+        on = clock.local_date(organisation, now)
+        mine = by_organisation[organisation.pk]
+        history.append(
+            organisation,
+            [
+                Fact(
+                    f"message_{message.status}",
+                    now,
+                    on,
+                    message.customer_id,
+                    message.reference_id,
+                    message.pk,
+                    data={
+                        "level": message.level,
+                        "name": message.level_name,
+                        "purpose": message.purpose,
+                        "channel": message.channel,
+                        "reason": message.reason,
+                        "error": message.error[:300],
+                    },
+                    actor=message.made_by,
+                )
+                for message in mine
+            ],
+        )
+        refresh(organisation, sorted({message.customer_id for message in mine}), on=on)
 
 
 def sent_at(message: Message) -> datetime:

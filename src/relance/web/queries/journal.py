@@ -45,6 +45,9 @@ def other_years(days: Iterable[date | None], today: date) -> bool:
     return any(day is not None and day.year != today.year for day in days)
 
 
+ON_ITS_WAY = (Status.TO_APPROVE, Status.QUEUED, Status.SENDING, Status.RETRYING, Status.SENT)
+
+
 def of_invoice(access: Access, invoice: Invoice, *, limit: int = PAGE) -> list[Line]:
     """What happened to one invoice, the latest first, and what is about to leave about it."""
     events = list(access.all(Event).filter(invoice_id=invoice.pk).order_by("-seq")[:limit])
@@ -83,24 +86,20 @@ def _merged(events: Sequence[Event]) -> list[Event]:
 
 
 def _waiting_lines(messages: Any) -> list[Line]:
-    """Messages whose outcome is not in the journal: on their way, failed, refused, cancelled."""
-    found = []
-    for message in messages.order_by("-id")[:10]:
-        failed = message.status in (Status.FAILED, Status.BOUNCED, Status.UNCERTAIN)
-        found.append(
-            Line(
-                on=message.on,
-                icon="error" if failed else CHANNEL_ICONS.get(message.channel, "email"),
-                title=message_title(message.level, message.level_name, message.purpose),
-                detail=str(Status(message.status).label)
-                + (f", {', '.join(message.recipients)}" if message.recipients else ""),
-                tone="late" if failed else "",
-                message_id=message.pk,
-                cents=message.amount_cents,
-                currency=message.currency,
-            )
+    """Messages on their way, whose outcome is not in the journal yet."""
+    return [
+        Line(
+            on=message.on,
+            icon=CHANNEL_ICONS.get(message.channel, "email"),
+            title=message_title(message.level, message.level_name, message.purpose),
+            detail=str(Status(message.status).label)
+            + (f", {', '.join(message.recipients)}" if message.recipients else ""),
+            message_id=message.pk,
+            cents=message.amount_cents,
+            currency=message.currency,
         )
-    return found
+        for message in messages.filter(status__in=ON_ITS_WAY).order_by("-id")[:10]
+    ]
 
 
 def message_title(level: int | None, name: str, purpose: str) -> str:
@@ -257,8 +256,21 @@ def _money(data: Mapping[str, Any], key: str = "amount_cents") -> str:
     return french.money(cents, str(data.get("currency") or "EUR")) if isinstance(cents, int) else ""
 
 
+def _message_ended(data: Mapping[str, Any]) -> Told:
+    title = message_title(data.get("level"), str(data.get("name") or ""), str(data.get("purpose")))
+    return "error", title, str(data.get("error") or "")
+
+
+def _message_cancelled(data: Mapping[str, Any]) -> Told:
+    title = message_title(data.get("level"), str(data.get("name") or ""), str(data.get("purpose")))
+    return "minus", _("Annulé avant le départ : %(title)s") % {"title": title}, ""
+
+
 _TELLERS: dict[str, Callable[[Mapping[str, Any]], Told]] = {
     "message_sent": _message_sent,
+    "message_cancelled": _message_cancelled,
+    "message_failed": _message_ended,
+    "message_uncertain": _message_ended,
     "action_opened": _action_opened,
     "action_withdrawn": _action_withdrawn,
     "action_done": _action_done,

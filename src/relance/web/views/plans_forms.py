@@ -1,16 +1,15 @@
 """The plan as typed: its own fields, and one small form per level."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from relance.accounts.models import Organisation
 from relance.dunning.gather import LEAVES_ALONE
 from relance.dunning.models import Channel, Plan, Template
 from relance.dunning.services.plans import StepValues
-from relance.engine.model import ADDRESSED_CHANNELS
 from relance.engine.plan_rules import PlanFault, fault_sentence
 
 BEFORE = "before"
@@ -21,10 +20,15 @@ TRIGGERS = [
     ("due_month_end", lazy("j après, fin de mois")),
     ("previous", lazy("j après la relance précédente")),
 ]
+MAX_LEVELS = 30
+MAX_DAYS = 365
+SMALL = {"class": "input input--small"}
+DAYS = {"class": "input input--small input--days input--num", "inputmode": "numeric"}
+SELECT = {"class": "select select--small select--auto"}
 FIELD_OF_FAULT = {"from": "trigger", "days": "days", "automatic": "automatic"}
 
 
-class PlanForm(forms.ModelForm[Plan]):
+class PlanForm(forms.ModelForm):  # type: ignore[type-arg]
     """What concerns the plan as a whole; `minimum` is typed in euros."""
 
     minimum = forms.DecimalField(
@@ -79,23 +83,47 @@ class PlanForm(forms.ModelForm[Plan]):
 class StepForm(forms.Form):
     """One level: its name, when it triggers, by which channel and in which words."""
 
-    name = forms.CharField(label=lazy("Nom du niveau"), max_length=60)
-    days = forms.IntegerField(label=lazy("Jours"), min_value=0, max_value=999)
-    trigger = forms.ChoiceField(label=lazy("Déclenchement"), choices=TRIGGERS)
-    channel = forms.ChoiceField(label=lazy("Canal"), choices=Channel.choices)
-    template = forms.ModelChoiceField(
-        label=lazy("Modèle"), queryset=Template.objects.none(), required=False, empty_label="–"
+    name = forms.CharField(
+        label=lazy("Nom du niveau"), max_length=60, widget=forms.TextInput(SMALL | {"size": 16})
+    )
+    days = forms.IntegerField(
+        label=lazy("Jours"), min_value=0, max_value=MAX_DAYS, widget=forms.NumberInput(DAYS)
+    )
+    trigger = forms.ChoiceField(
+        label=lazy("Déclenchement"), choices=TRIGGERS, widget=forms.Select(SELECT)
+    )
+    channel = forms.ChoiceField(
+        label=lazy("Canal"), choices=Channel.choices, widget=forms.Select(SELECT)
+    )
+    template = forms.TypedChoiceField(
+        label=lazy("Modèle"),
+        required=False,
+        coerce=int,
+        empty_value=None,
+        widget=forms.Select(SELECT),
     )
     automatic = forms.BooleanField(label=lazy("Automatique"), required=False)
     repeat_every = forms.IntegerField(
-        label=lazy("Répéter tous les"), min_value=1, max_value=365, required=False
+        label=lazy("Répéter tous les"),
+        min_value=1,
+        max_value=MAX_DAYS,
+        required=False,
+        widget=forms.NumberInput(DAYS),
     )
 
-    def __init__(self, *args: Any, organisation: Organisation, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, templates: Sequence[Template], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.families = {template.pk: _family(template.channel) for template in templates}
         field = self.fields["template"]
-        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 - tells mypy
-        field.queryset = Template.objects.filter(organisation=organisation).order_by("name")
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - tells mypy
+        field.choices = [("", _("Aucun")), *_by_channel(templates)]
+        if not self.may_leave_alone:
+            self.fields["automatic"].widget.attrs["disabled"] = True
+
+    @property
+    def may_leave_alone(self) -> bool:
+        """Whether the chosen channel can go without a person."""
+        return self["channel"].value() in LEAVES_ALONE
 
     def clean(self) -> dict[str, Any]:
         values = dict(super().clean() or self.cleaned_data)
@@ -103,10 +131,10 @@ class StepForm(forms.Form):
         if values.get("automatic") and channel not in LEAVES_ALONE:
             self.add_error(
                 "automatic",
-                _("Seul l’e-mail part tout seul pour l’instant : ce niveau attendra une personne."),
+                _("Seul l’e-mail part tout seul : ce niveau attend une personne."),
             )
         template = values.get("template")
-        if template is not None and _family(template.channel) != _family(channel):
+        if template is not None and self.families[template] != _family(channel):
             self.add_error("template", _("Ce modèle est fait pour un autre canal."))
         return values
 
@@ -114,7 +142,6 @@ class StepForm(forms.Form):
         """What is typed, as the service takes it; the form is valid."""
         data = self.cleaned_data
         before = data["trigger"] == BEFORE
-        template = data.get("template")
         return StepValues(
             name=data["name"],
             anchor="due" if before else data["trigger"],
@@ -122,20 +149,24 @@ class StepForm(forms.Form):
             channel=data["channel"],
             automatic=bool(data.get("automatic")),
             repeat_every=data.get("repeat_every"),
-            template_id=template.pk if template else None,
+            template_id=data.get("template"),
         )
 
-    @property
-    def needs_template(self) -> bool:
-        """A channel that speaks to the customer, without words yet (S4-11)."""
-        return self["channel"].value() in ADDRESSED_CHANNELS and not self["template"].value()
+
+def _by_channel(templates: Sequence[Template]) -> list[tuple[str, list[tuple[int, str]]]]:
+    """The names of templates under their method of sending."""
+    return [
+        (str(label), [(one.pk, one.name) for one in templates if one.channel == channel])
+        for channel, label in Channel.choices
+        if any(one.channel == channel for one in templates)
+    ]
 
 
 def _family(channel: str) -> str:
     return "letter" if channel == Channel.REGISTERED_LETTER else channel
 
 
-class BaseSteps(forms.BaseFormSet[StepForm]):
+class BaseSteps(forms.BaseFormSet):  # type: ignore[type-arg]
     """The levels in order; faults of the engine are shown at their level and field."""
 
     def show_faults(self, plan_form: PlanForm, faults: list[PlanFault]) -> None:
@@ -152,7 +183,14 @@ class BaseSteps(forms.BaseFormSet[StepForm]):
                 )
 
 
-StepSet = forms.formset_factory(StepForm, formset=BaseSteps, extra=0, max_num=30, validate_max=True)
+StepSet = forms.formset_factory(
+    StepForm,
+    formset=BaseSteps,
+    extra=0,
+    max_num=MAX_LEVELS,
+    absolute_max=MAX_LEVELS + 1,
+    validate_max=True,
+)
 
 
 def initial_steps(plan: Plan) -> list[dict[str, Any]]:
@@ -164,7 +202,7 @@ def initial_steps(plan: Plan) -> list[dict[str, Any]]:
             "trigger": BEFORE if step.days < 0 else step.anchor,
             "channel": step.channel,
             "template": step.template_id,
-            "automatic": step.automatic,
+            "automatic": step.automatic and step.channel in LEAVES_ALONE,
             "repeat_every": step.repeat_every,
         }
         for step in plan.steps.order_by("level")

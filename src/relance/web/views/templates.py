@@ -26,7 +26,7 @@ from relance.web.requests import enter, moment, today_of, user_of
 CLIENTS_OFFERED = 60
 
 
-class TemplateForm(forms.ModelForm[Template]):
+class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
     """The words of a template; a variable that does not exist is refused with a suggestion."""
 
     class Meta:
