@@ -6,14 +6,13 @@ answers per ISO currency in integer cents. An invoice is open on `on` when it wa
 then and its balance is above zero and not under the organisation's tolerance.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Sum
-from django.db.models.functions import TruncMonth
 
 from relance.accounts.models import Organisation
 from relance.ledger.models import Credit, Customer, Invoice, Payment
@@ -78,9 +77,18 @@ class Month(NamedTuple):
     receivable_cents: int
 
 
-# Invoices that were paid after the date are looked up by their payments; the others are read
-# from the partial index of open invoices, so that today's question does not read the past.
-_OPEN = """
+# Today's question reads one covering index in its order; only when something was paid after
+# the date are those invoices looked up by their payments.
+_OPEN_NOW = """
+WITH open_invoice AS (
+  SELECT i.id, i.currency, i.customer_id, i.due, i.balance_cents AS cents
+  FROM ledger_invoice i
+  WHERE i.organisation_id = %(organisation)s AND i.issued <= %(on)s AND i.balance_cents > 0
+    AND i.balance_cents >= %(tolerance)s {one_customer}
+)
+"""
+
+_OPEN_THEN = """
 WITH later AS (
   SELECT p.invoice_id, SUM(p.amount_cents) AS cents
   FROM ledger_payment p
@@ -101,42 +109,29 @@ WITH later AS (
 )
 """
 
-_AGEING = """
-SELECT currency, COUNT(*), SUM(cents),
-  COUNT(CASE WHEN due >= %(on)s THEN 1 END),
-  SUM(CASE WHEN due >= %(on)s THEN cents ELSE 0 END),
-  COUNT(CASE WHEN due < %(on)s AND due >= %(d30)s THEN 1 END),
-  SUM(CASE WHEN due < %(on)s AND due >= %(d30)s THEN cents ELSE 0 END),
-  COUNT(CASE WHEN due < %(d30)s AND due >= %(d60)s THEN 1 END),
-  SUM(CASE WHEN due < %(d30)s AND due >= %(d60)s THEN cents ELSE 0 END),
-  COUNT(CASE WHEN due < %(d60)s AND due >= %(d90)s THEN 1 END),
-  SUM(CASE WHEN due < %(d60)s AND due >= %(d90)s THEN cents ELSE 0 END),
-  COUNT(CASE WHEN due < %(d90)s THEN 1 END),
-  SUM(CASE WHEN due < %(d90)s THEN cents ELSE 0 END),
-  COUNT(DISTINCT CASE WHEN due < %(on)s THEN customer_id END)
-FROM open_invoice GROUP BY currency ORDER BY currency
+_BY_DUE = """
+SELECT currency, due, COUNT(*), SUM(cents) FROM open_invoice GROUP BY currency, due
 """
 
-_TOTALS = """
-, promised AS (
-  SELECT DISTINCT h.invoice_id FROM ledger_hold h
+_LATE_CUSTOMERS = """
+SELECT currency, COUNT(DISTINCT customer_id) FROM open_invoice WHERE due < %(on)s GROUP BY currency
+"""
+
+_PROMISED = """
+SELECT currency, COUNT(*), SUM(cents) FROM open_invoice WHERE id IN (
+  SELECT h.invoice_id FROM ledger_hold h
   WHERE h.organisation_id = %(organisation)s AND h.kind = 'promise' AND h.invoice_id IS NOT NULL
     AND h.made_on <= %(on)s AND h.until >= %(on)s
     AND (h.ended_on IS NULL OR h.ended_on > %(on)s)
-), disputed AS (
-  SELECT DISTINCT d.invoice_id FROM ledger_dispute d
+) GROUP BY currency
+"""
+
+_DISPUTED = """
+SELECT currency, COUNT(*), SUM(cents) FROM open_invoice WHERE id IN (
+  SELECT d.invoice_id FROM ledger_dispute d
   WHERE d.organisation_id = %(organisation)s
     AND d.opened_on <= %(on)s AND (d.resolved_on IS NULL OR d.resolved_on > %(on)s)
-)
-SELECT o.currency, COUNT(*), SUM(o.cents),
-  COUNT(CASE WHEN o.due < %(on)s THEN 1 END),
-  SUM(CASE WHEN o.due < %(on)s THEN o.cents ELSE 0 END),
-  COUNT(p.invoice_id), SUM(CASE WHEN p.invoice_id IS NOT NULL THEN o.cents ELSE 0 END),
-  COUNT(d.invoice_id), SUM(CASE WHEN d.invoice_id IS NOT NULL THEN o.cents ELSE 0 END)
-FROM open_invoice o
-LEFT JOIN promised p ON p.invoice_id = o.id
-LEFT JOIN disputed d ON d.invoice_id = o.id
-GROUP BY o.currency ORDER BY o.currency
+) GROUP BY currency
 """
 
 
@@ -144,21 +139,35 @@ def totals(
     organisation: Organisation, on: date, *, customer: Customer | None = None
 ) -> dict[str, Totals]:
     """Open, overdue, promised and disputed on `on` by currency; empty when nothing is open."""
-    found = {}
-    for currency, *numbers in _rows(_TOTALS, organisation, on, customer):
-        found[currency] = Totals(*_pairs(numbers))
-    return found
+    asked = _Asked(organisation, on, customer)
+    by_due = asked.by_due()
+    promised, disputed = asked.sums(_PROMISED), asked.sums(_DISPUTED)
+    return {
+        currency: Totals(
+            open=_sum(dues),
+            overdue=_sum([one for one in dues if one.due < on]),
+            promised=promised.get(currency, NOTHING),
+            disputed=disputed.get(currency, NOTHING),
+        )
+        for currency, dues in by_due.items()
+    }
 
 
 def ageing(
     organisation: Organisation, on: date, *, customer: Customer | None = None
 ) -> dict[str, Ageing]:
     """Open invoices on `on` by days late (by due date, formats D2), by currency."""
+    asked = _Asked(organisation, on, customer)
+    late = {currency: int(count) for currency, count in asked.rows(_LATE_CUSTOMERS)}
     found = {}
-    for currency, *numbers in _rows(_AGEING, organisation, on, customer):
-        whole, *buckets = _pairs(numbers[:-1])
-        current, d30, d60, d90, older = buckets
-        found[currency] = Ageing(whole, current, d30, d60, d90, older, int(numbers[-1]))
+    for currency, dues in asked.by_due().items():
+        buckets: dict[str, list[_Due]] = {key: [] for key in BUCKETS}
+        for one in dues:
+            buckets[_bucket((on - one.due).days)].append(one)
+        current, d30, d60, d90, older = (_sum(buckets[key]) for key in BUCKETS)
+        found[currency] = Ageing(
+            _sum(dues), current, d30, d60, d90, older, overdue_customers=late.get(currency, 0)
+        )
     return found
 
 
@@ -166,7 +175,7 @@ def balances(
     organisation: Organisation, on: date, *, customer: Customer | None = None
 ) -> dict[int, int]:
     """Cents owed on `on` by each open invoice (id to cents). For pages of one customer."""
-    rows = _rows("SELECT id, cents FROM open_invoice", organisation, on, customer)
+    rows = _Asked(organisation, on, customer).rows("SELECT id, cents FROM open_invoice")
     return {int(key): int(cents) for key, cents in rows}
 
 
@@ -214,21 +223,27 @@ def months(
     if customer is not None:
         invoices = invoices.filter(customer=customer)
         payments = payments.filter(invoice__customer=customer)
-    invoiced = dict(
-        invoices.values_list(TruncMonth("issued")).annotate(cents=Sum("total_cents")).order_by()
-    )
-    paid = dict(
-        payments.values_list(TruncMonth("on")).annotate(cents=Sum("amount_cents")).order_by()
-    )
-    receivable = ageing(organisation, on, customer=customer).get(currency, Ageing()).open.cents
+    invoiced = _by_month(invoices.order_by().values_list("issued").annotate(Sum("total_cents")))
+    paid = _by_month(payments.order_by().values_list("on").annotate(Sum("amount_cents")))
+    open_now = _Asked(organisation, on, customer).by_due().get(currency, [])
+    receivable = _sum(open_now).cents
     found = []
     end = on
     for start in reversed(starts):
-        billed, received = int(invoiced.get(start, 0)), int(paid.get(start, 0))
+        billed, received = invoiced.get(start, 0), paid.get(start, 0)
         found.append(Month(end, billed, received, receivable))
         receivable += received - billed
         end = start - timedelta(days=1)
     return found[::-1]
+
+
+def _by_month(days: Iterable[tuple[date, int]]) -> dict[date, int]:
+    """Sums per day put together per month; a date function per row would cost far more."""
+    found: dict[date, int] = {}
+    for day, cents in days:
+        start = day.replace(day=1)
+        found[start] = found.get(start, 0) + int(cents)
+    return found
 
 
 def _month_starts(on: date, count: int) -> list[date]:
@@ -236,30 +251,62 @@ def _month_starts(on: date, count: int) -> list[date]:
     return [date(m // 12, m % 12 + 1, 1) for m in range(first - count + 1, first + 1)]
 
 
-def _pairs(numbers: Sequence[Any]) -> list[Sums]:
-    return [
-        Sums(int(count), int(cents))
-        for count, cents in zip(numbers[::2], numbers[1::2], strict=True)
-    ]
+class _Due(NamedTuple):
+    """The open invoices of one due date."""
+
+    due: date
+    number: int
+    cents: int
 
 
-def _rows(
-    select: str, organisation: Organisation, on: date, customer: Customer | None
-) -> list[tuple[Any, ...]]:
-    day = connection.ops.adapt_datefield_value
-    parameters: dict[str, Any] = {
-        "organisation": organisation.pk,
-        "on": day(on),
-        "d30": day(on - timedelta(days=30)),
-        "d60": day(on - timedelta(days=60)),
-        "d90": day(on - timedelta(days=90)),
-        "tolerance": organisation.tolerance_cents,
-    }
-    one_customer = ""
-    if customer is not None:
-        one_customer = "AND i.customer_id = %(customer)s"
-        parameters["customer"] = customer.pk
-    with connection.cursor() as cursor:
-        cursor.execute(_OPEN.format(one_customer=one_customer) + select, parameters)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
+def _sum(dues: Iterable[_Due]) -> Sums:
+    count = cents = 0
+    for one in dues:
+        count += one.number
+        cents += one.cents
+    return Sums(count, cents)
+
+
+def _bucket(days_late: int) -> str:
+    for key, most in zip(BUCKETS, (0, 30, 60, 90), strict=False):
+        if days_late <= most:
+            return key
+    return BUCKETS[-1]
+
+
+class _Asked:
+    """One question about the invoices open on a date."""
+
+    def __init__(self, organisation: Organisation, on: date, customer: Customer | None) -> None:
+        day = connection.ops.adapt_datefield_value
+        self.parameters: dict[str, Any] = {
+            "organisation": organisation.pk,
+            "on": day(on),
+            "tolerance": organisation.tolerance_cents,
+        }
+        later = Payment.objects.filter(organisation=organisation, on__gt=on)
+        only = ""
+        if customer is not None:
+            only = "AND i.customer_id = %(customer)s"
+            self.parameters["customer"] = customer.pk
+            later = later.filter(invoice__customer=customer)
+        self.open = (_OPEN_THEN if later.exists() else _OPEN_NOW).format(one_customer=only)
+
+    def rows(self, select: str) -> list[tuple[Any, ...]]:
+        """The rows of a statement over `open_invoice`."""
+        with connection.cursor() as cursor:
+            cursor.execute(self.open + select, self.parameters)
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
+
+    def sums(self, select: str) -> dict[str, Sums]:
+        """Sums by currency."""
+        return {code: Sums(int(count), int(cents)) for code, count, cents in self.rows(select)}
+
+    def by_due(self) -> dict[str, list[_Due]]:
+        """What is open by currency, one entry per due date."""
+        found: dict[str, list[_Due]] = {}
+        for currency, due, count, cents in self.rows(_BY_DUE):
+            day = date.fromisoformat(due) if isinstance(due, str) else due
+            found.setdefault(currency, []).append(_Due(day, int(count), int(cents)))
+        return dict(sorted(found.items()))
