@@ -9,18 +9,24 @@ from django.utils.translation import gettext as _
 from relance.accounts.models import Organisation
 from relance.dunning import templating
 from relance.dunning.gather import Window, cases, plans_of, rules_of
-from relance.dunning.models import Assignment, Channel, Plan, Template
+from relance.dunning.models import Assignment, Plan, Step, Template
 from relance.engine import model as engine
 from relance.engine.calendar import is_working_day
 from relance.engine.decide import decide
 from relance.engine.forecast import Slip as EngineSlip
 from relance.engine.forecast import model_forecast, slips
 from relance.web import french
-from relance.web.drawing import Guard, Line, Mark, Slip, TimeAxis, fluid_axis
+from relance.web.drawing import Guard, Line, Mark, Slip, TimeAxis, fluid_axis, legend
 from relance.web.templatetags.relance import CHANNEL_ICONS
 
 LOOKED_AT = 200
 """Customers whose next date is compared before saving; beyond, the bar says "at least"."""
+
+
+EXAMPLES = 8
+"""Customers named under "Lesquels ?"."""
+RESTS_DRAWN = 400
+"""Days; on a longer picture a week-end would be thinner than a line."""
 
 
 class Departure(NamedTuple):
@@ -33,22 +39,28 @@ class Departure(NamedTuple):
 
 
 class SlipWarning(NamedTuple):
-    """A level that slips, with its two remedies: another trigger, or a shorter delay."""
+    """A level that slips, with its two remedies (S3-25): another trigger, or a shorter delay.
+
+    `trigger` in days from the due date (negative before) or from the level's own anchor, None
+    when no trigger helps; `delay` the DMC in calendar days that would let it leave in time.
+    """
 
     level: int
     strong: str
     text: str
-    trigger: int
-    min_contact_days: int | None
+    trigger: int | None
+    trigger_words: str
+    delay: int | None
 
 
 class Sketch(NamedTuple):
-    """Everything that follows from a plan being typed."""
+    """Everything that follows from a plan being typed; `hints`: a sentence per level."""
 
     drawing: str
     departures: list[Departure]
     warnings: list[SlipWarning]
-    notes: list[str]
+    hints: dict[int, str]
+    legend: str = ""
 
 
 def j(days: int) -> str:
@@ -58,64 +70,112 @@ def j(days: int) -> str:
     return f"J+{days}" if days > 0 else f"J{french.MINUS}{-days}"
 
 
-def sketch(organisation: Organisation, plan: engine.Plan, *, due: date, today: date) -> Sketch:
+def sketch(
+    organisation: Organisation,
+    plan: engine.Plan,
+    rows: Sequence[Step],
+    *,
+    due: date,
+    today: date,
+) -> Sketch:
     """The plan applied to an invoice due on `due`: picture, dates, slips and what to mend."""
     if not plan.steps:
-        return Sketch("", [], [], [])
-    rules = rules_of(organisation)
-    planned = {p.action.level: p for p in reversed(model_forecast(plan, due, rules))}
+        return Sketch("", [], [], {})
+    planned = {
+        p.action.level: p.on for p in reversed(model_forecast(plan, due, rules_of(organisation)))
+    }
     slipping = {slip.level: slip for slip in slips(plan, due)}
     departures = []
     for step in plan.steps:
         on = planned.get(step.level)
         slip = slipping.get(step.level)
-        words = french.date_text(on.on, today, "weekday") if on else _("jamais")
-        if on and slip and slip.days:
-            words = f"{j((on.on - due).days)}, {words}"
-        departures.append(Departure(step.level, words, (slip.days or 0) if slip else 0, on is None))
-    days = {level: p.on for level, p in planned.items()}
+        late = (slip.days or 0) if slip else 0
+        words = french.date_text(on, today, "weekday") if on else _("jamais")
+        if on and late:
+            words = f"{j((on - due).days)}, {words}"
+        departures.append(Departure(step.level, words, late, on is None))
     return Sketch(
-        _draw(organisation, plan, due, days, slipping, today),
+        _draw(organisation, plan, due, planned, slipping, today),
         departures,
-        [
-            _warning(plan, slip, plan.steps[slip.level - 1])
-            for slip in slipping.values()
-            if slip.days and slip.real_day is not None
-        ],
-        _notes(organisation, plan),
+        [_warning(plan, slip, due) for slip in slipping.values()],
+        _hints(organisation, rows),
+        _legend(plan),
     )
 
 
-def _warning(plan: engine.Plan, slip: EngineSlip, step: engine.Step) -> SlipWarning:
-    previous = plan.steps[slip.level - 2]
-    real = slip.real_day or 0
-    gap = plan.min_contact_days - (slip.days or 0)
+def _legend(plan: engine.Plan) -> str:
+    guard = _("DMC : aucun message pendant %(n)s") % {"n": french.days(plan.min_contact_days)}
+    return legend(
+        [
+            ("auto", _("automatique")),
+            ("manual", _("à la main")),
+            *([("guard", guard)] if plan.min_contact_days else []),
+            ("rest", _("jours de repos")),
+        ]
+    )
+
+
+def _warning(plan: engine.Plan, slip: EngineSlip, due: date) -> SlipWarning:
+    step = plan.steps[slip.level - 1]
+    name = f"{step.name}{french.NBSP}({step.level})"
+    if slip.real_day is None:
+        return SlipWarning(
+            slip.level,
+            _("%(name)s ne partira jamais.") % {"name": name},
+            _("Le niveau suivant le rattrape avant la fin du DMC de %(n)d jours.")
+            % {"n": plan.min_contact_days},
+            None,
+            "",
+            _delay_for(plan, slip.level, due),
+        )
+    from_due = step.anchor == "due"
+    trigger = slip.real_day if from_due else step.days + (slip.days or 0)
     return SlipWarning(
         slip.level,
-        _("Le %(name)s (%(level)d) partira à %(real)s, pas à %(wanted)s.")
-        % {"name": step.name, "level": step.level, "real": j(real), "wanted": j(slip.trigger_day)},
-        _("Le %(name)s (%(level)d) le précède de trop près, le DMC est de %(n)d jours.")
-        % {"name": previous.name, "level": previous.level, "n": plan.min_contact_days},
-        real if step.anchor == "due" else step.days + (slip.days or 0),
-        gap if gap >= 0 else None,
+        _("%(name)s partira à %(real)s, pas à %(wanted)s.")
+        % {"name": name, "real": j(slip.real_day), "wanted": j(slip.trigger_day)},
+        _("%(name)s part à %(day)s, le DMC est de %(n)d jours.")
+        % {
+            "name": _before(plan, slip.level),
+            "day": j(slip.real_day - plan.min_contact_days),
+            "n": plan.min_contact_days,
+        },
+        trigger,
+        j(trigger) if from_due else french.days(trigger),
+        _delay_for(plan, slip.level, due),
     )
 
 
-def _notes(organisation: Organisation, plan: engine.Plan) -> list[str]:
-    """Words that would mean nothing before the due date."""
-    early = {step.level for step in plan.steps if step.days < 0}
-    if not early or not plan.id:
-        return []
-    found = []
-    for template in Template.objects.filter(
-        organisation=organisation, steps__plan_id=plan.id, steps__level__in=early
-    ).distinct():
-        names = templating.overdue_names(template.subject + template.body)
-        if names:
-            found.append(
-                _("Le modèle « %(template)s » part avant l’échéance et parle de %(names)s.")
-                % {"template": template.name, "names": ", ".join(names)}
-            )
+def _before(plan: engine.Plan, level: int) -> str:
+    """The level whose contact holds this one back: a task is no contact."""
+    spoken = [s for s in plan.steps if s.level < level and s.channel != "task"]
+    return f"{spoken[-1].name}{french.NBSP}({spoken[-1].level})" if spoken else ""
+
+
+def _delay_for(plan: engine.Plan, level: int, due: date) -> int | None:
+    """The longest shorter DMC with which the level leaves at its trigger, None when none does."""
+    for delay in range(plan.min_contact_days - 1, -1, -1):
+        held = {slip.level for slip in slips(plan._replace(min_contact_days=delay), due)}
+        if level not in held:
+            return delay
+    return None
+
+
+def _hints(organisation: Organisation, rows: Sequence[Step]) -> dict[int, str]:
+    """What is odd about a level without being refused: no words (S4-11), or words of lateness."""
+    early = {row.template_id for row in rows if row.days < 0 and row.template_id}
+    names = {
+        template.pk: templating.overdue_names(template.subject + template.body)
+        for template in Template.objects.filter(organisation=organisation, pk__in=early)
+    }
+    found = {}
+    for row in rows:
+        if row.channel in engine.ADDRESSED_CHANNELS and not row.template_id:
+            found[row.level] = _("Sans modèle, rien ne part : une personne devra écrire.")
+        elif row.days < 0 and names.get(row.template_id or 0):
+            found[row.level] = _(
+                "Ce texte parle de retard (%(names)s) et part avant l’échéance."
+            ) % {"names": ", ".join(names[row.template_id or 0])}
     return found
 
 
@@ -132,7 +192,8 @@ def _draw(
         return ""
     start = min(due, *days.values()) - timedelta(days=4)
     end = max(due, *days.values()) + timedelta(days=max(plan.min_contact_days, 3) + 2)
-    span = (start + timedelta(n) for n in range((end - start).days + 1))
+    length = (end - start).days + 1
+    span = (start + timedelta(n) for n in range(length if length <= RESTS_DRAWN else 0))
     marks = tuple(
         Mark(
             days[step.level],
@@ -166,7 +227,7 @@ def _draw(
             guards=tuple(
                 Guard(days[s.level], plan.min_contact_days)
                 for s in steps
-                if s.channel != Channel.TASK and plan.min_contact_days
+                if s.channel != "task" and plan.min_contact_days
             ),
             slips=moved,
             lines=(Line(due, _("Échéance"), french.date_text(due, today, "weekday")),),
@@ -175,29 +236,46 @@ def _draw(
     )
 
 
+class Moved(NamedTuple):
+    """A customer whose next step would leave on another date (None: not at all)."""
+
+    pk: int
+    name: str
+    before: date | None
+    after: date | None
+
+
 class Change(NamedTuple):
-    """What saving would do to those who follow the plan."""
+    """What saving would do to those who follow the plan; `examples`: the first of those moved."""
 
     followers: int
-    looked_at: int
-    moved: int
+    looked_at: int = 0
+    moved: int = 0
+    examples: tuple[Moved, ...] = ()
+
+
+def followers_of(plan: Plan) -> Change:
+    """Who follows the plan, nothing compared."""
+    return Change(plan.assignments.count() if plan.pk else 0)
 
 
 def change(organisation: Organisation, plan: Plan, new: engine.Plan, *, on: date) -> Change:
     """How many customers follow the plan, and how many of their next steps would move."""
     followers = Assignment.objects.filter(plan=plan)
-    ids: Sequence[int] = list(
-        followers.order_by("customer_id").values_list("customer_id", flat=True)[:LOOKED_AT]
+    names = dict(
+        followers.order_by("customer_id").values_list("customer_id", "customer__name")[:LOOKED_AT]
     )
-    if not ids:
-        return Change(0, 0, 0)
+    if not names:
+        return Change(0)
     rules = rules_of(organisation)
-    moved = 0
-    for case in cases(organisation, on, Window(ids=tuple(ids)), plans_of(organisation)):
+    moved = []
+    for case in cases(organisation, on, Window(ids=tuple(names)), plans_of(organisation)):
         before = _dates(decide(case, on, rules))
         after = _dates(decide(case._replace(plan=new), on, rules))
-        moved += before != after
-    return Change(followers.count(), len(ids), moved)
+        if before != after:
+            pk = int(case.customer)
+            moved.append(Moved(pk, names[pk], _first(before), _first(after)))
+    return Change(followers.count(), len(names), len(moved), tuple(moved[:EXAMPLES]))
 
 
 def _dates(decision: engine.Decision) -> list[tuple[engine.Id, int, date | None]]:
@@ -205,3 +283,7 @@ def _dates(decision: engine.Decision) -> list[tuple[engine.Id, int, date | None]
         (carrier.reference.id, carrier.step.level if carrier.step else 0, carrier.leaves)
         for carrier in decision.carriers
     ]
+
+
+def _first(dates: list[tuple[engine.Id, int, date | None]]) -> date | None:
+    return min((leaves for _reference, _level, leaves in dates if leaves), default=None)

@@ -1,5 +1,6 @@
 """Plans de relance: a list, and an editor that draws what is being typed (S3-20…25, S4-07…14)."""
 
+import re
 from typing import Any, cast
 
 from django.contrib import messages as notes
@@ -13,13 +14,21 @@ from django.views.decorators.http import require_POST
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
 from relance.dunning.gather import to_engine
-from relance.dunning.models import Plan
+from relance.dunning.models import Plan, Step, Template
 from relance.dunning.services import Refused
 from relance.dunning.services.plans import PlanRefused, delete_plan, rows_of, save_plan
 from relance.engine.plan_rules import validate_plan
 from relance.web.queries import plan_sketch
 from relance.web.requests import enter, moment, today_of, user_of
-from relance.web.views.plans_forms import BaseSteps, PlanForm, StepSet, initial_steps
+from relance.web.views.plans_forms import (
+    BEFORE,
+    MAX_DAYS,
+    MAX_LEVELS,
+    BaseSteps,
+    PlanForm,
+    StepSet,
+    initial_steps,
+)
 
 PREFIX = "niveau"
 
@@ -42,7 +51,7 @@ def plan_new(request: HttpRequest, slug: str) -> HttpResponse:
     plan = Plan(organisation=access.organisation)
     source = request.GET.get("plan", "")
     steps: list[dict[str, Any]] = []
-    if source.isdigit():
+    if source.isdecimal():
         copied = access.get(Plan, pk=int(source))
         steps = initial_steps(copied)
         for field in ("scope", "progression", "grouping", "min_contact_days", "minimum_cents"):
@@ -62,34 +71,29 @@ def plan_detail(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 
 @require_POST
 def plan_sketch_view(request: HttpRequest, slug: str) -> HttpResponse:
-    """The picture and the dates of what is being typed; nothing is saved."""
-    access = enter(request, slug)
-    plan = _plan_of(request, access)
-    form, steps = _forms(request, access, plan, request.POST, [])
-    context = _context(request, access, plan, form, steps, changed=True)
-    return render(request, "plans/_sketch.html", context | {"out_of_band": True})
-
-
-def _plan_of(request: HttpRequest, access: Access) -> Plan:
+    """The picture, dates and faults of what is being typed; nothing is saved."""
+    access = enter(request, slug, DunningRole.ADMIN)
     key = request.POST.get("plan", "")
-    return (
-        access.get(Plan, pk=int(key)) if key.isdigit() else Plan(organisation=access.organisation)
+    plan = (
+        access.get(Plan, pk=int(key)) if key.isdecimal() else Plan(organisation=access.organisation)
     )
+    form, steps = _forms(access, plan, request.POST, [])
+    context = _context(request, access, plan, form, steps)
+    return render(request, "plans/_live.html", context)
 
 
 def _forms(
-    request: HttpRequest,
-    access: Access,
-    plan: Plan,
-    data: QueryDict | None,
-    initial: list[dict[str, Any]],
+    access: Access, plan: Plan, data: QueryDict | None, initial: list[dict[str, Any]]
 ) -> tuple[PlanForm, BaseSteps]:
     form = PlanForm(data, instance=plan)
     steps = StepSet(
         data,
-        initial=None if data else initial,
+        initial=None if data is not None else initial,
         prefix=PREFIX,
-        form_kwargs={"organisation": access.organisation},
+        form_kwargs={
+            "templates": list(access.all(Template).order_by("name")),
+            "empty_permitted": False,
+        },
     )
     if not access.is_admin:
         for one in [form, *steps.forms]:
@@ -101,11 +105,12 @@ def _forms(
 def _edit(
     request: HttpRequest, access: Access, plan: Plan, initial: list[dict[str, Any]]
 ) -> HttpResponse:
-    data = request.POST if request.method == "POST" else None
+    data: QueryDict | None = request.POST if request.method == "POST" else None
     deed = request.POST.get("do", "save")
+    title = plan.name
     if data is not None and deed != "save":
         data = rearranged(data, deed)
-    form, steps = _forms(request, access, plan, data, initial)
+    form, steps = _forms(access, plan, data, initial)
     if data is not None and deed == "save" and form.is_valid() and steps.is_valid():
         try:
             saved = save_plan(
@@ -120,42 +125,47 @@ def _edit(
         else:
             notes.success(request, _("Plan enregistré."))
             return redirect("plan_detail", access.organisation.slug, saved.pk)
-    context = _context(request, access, plan, form, steps, changed=data is not None)
-    return render(request, "plans/detail.html", context)
+    context = _context(request, access, plan, form, steps)
+    _focus(form, steps, deed)
+    return render(request, "plans/detail.html", context | {"title": title})
 
 
-def rearranged(data: QueryDict, deed: str) -> QueryDict:
+def _focus(form: PlanForm, steps: BaseSteps, deed: str) -> None:
+    """The cursor goes where the button of the editor did something."""
+    verb, _colon, rest = deed.partition(":")
+    first = rest.partition(":")[0]
+    level = {"add": len(steps.forms)}.get(verb, int(first) if first.isdecimal() else 0)
+    level += {"up": -1, "down": 1}.get(verb, 0)
+    if verb == "delay":
+        form.fields["min_contact_days"].widget.attrs["autofocus"] = True
+    elif verb != "save" and 1 <= level <= len(steps.forms):
+        name = "days" if verb == "trigger" else "name"
+        steps.forms[level - 1].fields[name].widget.attrs["autofocus"] = True
+
+
+FIELDS = ("name", "days", "trigger", "channel", "template", "automatic", "repeat_every")
+
+
+def rearranged(typed: QueryDict, deed: str) -> QueryDict:
     """The typed data after a button of the editor: a level more, less or moved, a remedy taken.
 
-    `deed`: `add`, `remove:2`, `up:2`, `down:2`, `trigger:3:12` (days from the due date) or
-    `delay:3`. What is typed elsewhere stays as it is.
+    `deed`: `add`, `remove:2`, `up:2`, `down:2`, `trigger:3:12` (days from the due date, negative
+    before it) or `delay:3`. What is typed elsewhere stays as it is; anything else changes nothing.
     """
-    data = data.copy()
-    verb, _colon, rest = deed.partition(":")
-    total = int(data.get(f"{PREFIX}-TOTAL_FORMS") or 0)
-    fields = ("name", "days", "trigger", "channel", "template", "automatic", "repeat_every")
+    data = typed.copy()
+    total = data.get(f"{PREFIX}-TOTAL_FORMS", "")
+    count = min(int(total), MAX_LEVELS) if total.isdecimal() else 0
     levels = [
-        {field: data.get(f"{PREFIX}-{n}-{field}", "") for field in fields} for n in range(total)
+        {field: data.get(f"{PREFIX}-{n}-{field}", "") for field in FIELDS} for n in range(count)
     ]
-    numbers = [int(part) for part in rest.split(":") if part.lstrip("-").isdigit()]
-    if verb == "add":
-        last = levels[-1] if levels else {"days": "0", "trigger": "due"}
-        after = last["trigger"] == "due"
-        days = int(last["days"]) + 7 if after and last["days"].isdigit() else 7
-        fresh = dict.fromkeys(fields, "")
-        levels.append(fresh | {"days": str(days), "trigger": "due", "channel": "email"})
+    verb, _colon, rest = deed.partition(":")
+    numbers = [int(part) for part in rest.split(":") if re.fullmatch(r"-?[0-9]{1,4}", part)]
+    if verb == "add" and count < MAX_LEVELS:
+        levels.append(_next_level(levels))
     elif verb == "delay" and numbers:
         data["min_contact_days"] = str(max(numbers[0], 0))
-    elif numbers and 1 <= numbers[0] <= total:
-        here = numbers[0] - 1
-        if verb == "remove":
-            levels.pop(here)
-        elif verb == "up" and here > 0:
-            levels[here - 1], levels[here] = levels[here], levels[here - 1]
-        elif verb == "down" and here < total - 1:
-            levels[here + 1], levels[here] = levels[here], levels[here + 1]
-        elif verb == "trigger" and len(numbers) > 1:
-            levels[here]["days"] = str(max(numbers[1], 0))
+    elif numbers and 1 <= numbers[0] <= count:
+        _change_level(levels, verb, numbers[0] - 1, numbers[1:])
     for n, level in enumerate(levels):
         for field, value in level.items():
             data[f"{PREFIX}-{n}-{field}"] = value
@@ -163,49 +173,72 @@ def rearranged(data: QueryDict, deed: str) -> QueryDict:
     return data
 
 
+def _next_level(levels: list[dict[str, str]]) -> dict[str, str]:
+    """A level to begin with: a week after the last one that counts from the due date."""
+    last = levels[-1] if levels else {"days": "0", "trigger": "due"}
+    after = last["trigger"] == "due" and last["days"].isdecimal()
+    days = min(int(last["days"][:4]) + 7, MAX_DAYS) if after else 7
+    return dict.fromkeys(FIELDS, "") | {"days": str(days), "trigger": "due", "channel": "email"}
+
+
+def _change_level(levels: list[dict[str, str]], verb: str, here: int, numbers: list[int]) -> None:
+    """Take a level out, move it by one place, or give it another trigger."""
+    if verb == "remove":
+        levels.pop(here)
+    elif verb == "up" and here > 0:
+        levels[here - 1], levels[here] = levels[here], levels[here - 1]
+    elif verb == "down" and here < len(levels) - 1:
+        levels[here + 1], levels[here] = levels[here], levels[here + 1]
+    elif verb == "trigger" and numbers:
+        days = numbers[0]
+        if levels[here]["trigger"] in (BEFORE, "due"):
+            levels[here]["trigger"] = BEFORE if days < 0 else "due"
+        levels[here]["days"] = str(abs(days))
+
+
+def _typed(plan: Plan, form: PlanForm, steps: BaseSteps) -> tuple[list[Step], bool]:
+    """The levels as rows, and whether all that is typed could be saved; faults are shown."""
+    if not form.is_bound:
+        return (list(plan.steps.all()) if plan.pk else []), True
+    if not (form.is_valid() and steps.is_valid()):
+        return [], False
+    rows = rows_of(form.instance, [step.values() for step in steps.forms])
+    faults = validate_plan(to_engine(form.instance, rows))
+    steps.show_faults(form, faults)
+    return rows, not faults
+
+
 def _context(
-    request: HttpRequest,
-    access: Access,
-    plan: Plan,
-    form: PlanForm,
-    steps: BaseSteps,
-    *,
-    changed: bool,
+    request: HttpRequest, access: Access, plan: Plan, form: PlanForm, steps: BaseSteps
 ) -> dict[str, Any]:
     """The editor with its picture; while something typed is not valid, the picture waits."""
     on = today_of(request, access)
-    drawn = plan_sketch.Sketch("", [], [], [])
-    effect = plan_sketch.Change(0, 0, 0)
-    valid = True
-    if form.is_bound:
-        valid = form.is_valid() and steps.is_valid()
-        values = [step.values() for step in steps.forms] if valid else []
-        unsaved = form.instance
-        typed = to_engine(unsaved, rows_of(unsaved, values)) if valid else None
-        if typed is not None:
-            faults = validate_plan(typed)
-            steps.show_faults(form, faults)
-            valid = not faults
-    else:
-        typed = to_engine(plan, list(plan.steps.all()) if plan.pk else [])
-    if typed is not None and valid:
-        drawn = plan_sketch.sketch(access.organisation, typed, due=on, today=on)
-        if plan.pk:
+    rows, valid = _typed(plan, form, steps)
+    drawn = plan_sketch.Sketch("", [], [], {})
+    effect = plan_sketch.followers_of(plan)
+    if valid:
+        typed = to_engine(form.instance, rows)
+        drawn = plan_sketch.sketch(access.organisation, typed, rows, due=on, today=on)
+        if form.is_bound and plan.pk:
             effect = plan_sketch.change(access.organisation, plan, typed, on=on)
-    departures = {d.level: d for d in drawn.departures}
-    late = {warning.level for warning in drawn.warnings}
+    departures = {one.level: one for one in drawn.departures}
     return {
         "access": access,
         "plan": plan,
         "form": form,
         "steps": steps,
         "rows": [
-            {"form": one, "level": n, "departure": departures.get(n), "late": n in late}
-            for n, one in enumerate(steps.forms, 1)
+            {
+                "form": one,
+                "level": level,
+                "departure": departures.get(level),
+                "hint": drawn.hints.get(level, ""),
+            }
+            for level, one in enumerate(steps.forms, 1)
         ],
         "sketch": drawn,
         "effect": effect,
-        "changed": changed,
+        "changed": form.is_bound,
         "valid": valid,
         "due": on,
         "today": on,
