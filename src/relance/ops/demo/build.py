@@ -12,17 +12,18 @@ from zoneinfo import ZoneInfo
 
 from django.core.files.base import ContentFile
 from django.db import transaction
+from django.db.models import Q
 
 from relance.accounts import clock
 from relance.accounts.models import DunningRole, Organisation, User
 from relance.accounts.services import add_member, found_organisation
 from relance.dunning import run, services
 from relance.dunning.hooks import hooks
-from relance.dunning.models import Action, Plan, Step, Template
+from relance.dunning.models import Action, Outlook, Plan, Step, Template
 from relance.engine.calendar import is_working_day
 from relance.engine.wording import MONTHS
 from relance.ledger import services as ledger
-from relance.ledger.models import Contact, Credit, Customer, Invoice, Site
+from relance.ledger.models import Contact, Credit, Customer, Hold, Invoice, Site
 from relance.ops import worker
 from relance.ops.demo import documents, words
 from relance.ops.demo.clients import CAMILLE, Client
@@ -36,6 +37,8 @@ UNCERTAIN = "Imprimerie Le Bihan"
 REFUSED = "Roussel BTP"
 BANK, DEPARTURE, PEOPLE = time(7, 40), time(8, 30), time(10, 40)
 """Local hours: when the bank is read, when messages leave, when people do their list."""
+
+EARLIEST = max(-level.days for plan in words.PLANS for level in plan.levels)
 
 Tell = Callable[[str], None]
 
@@ -56,7 +59,8 @@ class Builder:
     invoices: dict[int, Invoice] = field(default_factory=dict)
     credits: dict[int, Credit] = field(default_factory=dict)
     pdfs: dict[int, "Future[bytes]"] = field(default_factory=dict)
-    last_run: date | None = None
+    touched: set[int] = field(default_factory=set)
+    last_run: date = date.min
 
     def moment(self, on: date, at: time) -> datetime:
         """The local hour `at` of a day, as an aware moment."""
@@ -227,7 +231,33 @@ class Builder:
                     self._do(deed, day, noon)
             self._do_the_list(day, noon)
 
+    def _quiet(self, day: date) -> bool:
+        """True when a run on `day` would neither send, open nor withdraw anything.
+
+        An action needs a step whose day has come. Of a customer to whom nothing happened since
+        he was last looked at, his outlook tells that day; of another, no step can come earlier
+        than `EARLIEST` days before an open invoice is due, and only his own open actions can be
+        withdrawn. A step that already waits for a person changes nothing while it waits, except
+        that in a plan by invoice another invoice of his may have a step of its own.
+        """
+        mine = {"organisation": self.organisation}
+        waiting = Q(state="pending") & Q(customer__assignment__plan__scope="customer")
+        steps = Outlook.objects.filter(next_on__lte=day, **mine).exclude(waiting)
+        ended = Hold.objects.filter(until__gte=self.last_run, until__lt=day, **mine)
+        if steps.exclude(customer__in=self.touched).exists() or ended.exists():
+            return False
+        theirs = {"customer__in": self.touched, **mine}
+        near = Invoice.objects.filter(
+            balance_cents__gt=0, due__lte=day + timedelta(days=EARLIEST), **theirs
+        )
+        return not (
+            near.exists() or Action.objects.filter(status=Action.Status.OPEN, **theirs).exists()
+        )
+
     def _depart(self, day: date, start: datetime) -> None:
+        if day < self.world.frame.runs[2] and self._quiet(day):
+            return
+        self.last_run, self.touched = day, set()
         if not run.run(self.organisation, on=day, now=start, spread=False, pause=0).queued:
             return
         left = start + timedelta(seconds=20 + day.toordinal() * 37 % 190)
@@ -285,6 +315,7 @@ class Builder:
     # --- deeds -------------------------------------------------------------------
 
     def _do(self, deed: Deed, on: date, now: datetime) -> None:
+        self.touched.add(self.customers[deed.client].pk)
         getattr(self, f"_on_{deed.kind}")(deed, on, now)
 
     def _on_bill(self, deed: Deed, on: date, now: datetime) -> None:

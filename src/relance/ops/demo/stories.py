@@ -299,7 +299,8 @@ SCRIPTED = (
         "very_late",
         6,
         (900, 4000),
-        opened=(Open("today", -33, 3000_00, promise=Promise(10, 4)),),
+        left_to_do=True,
+        opened=(Open("today", -24, 3000_00, promise=Promise(10, 4)),),
     ),
     Client(
         "Café de la Poste",

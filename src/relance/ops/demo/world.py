@@ -18,6 +18,9 @@ from relance.ops.demo.stories import SCRIPTED
 ZONE = "metropole"
 QUIET_DAYS = 75
 """The past of a customer with a story of its own is settled so many days before today."""
+RECENT_DAYS = 100
+"""Before, bills were made on Fridays: fewer days count, and two years are told in less time."""
+MONDAY, THURSDAY, FRIDAY = 0, 3, 4
 LATENESS = {"good": (-4, 2), "usual": (-1, 11), "late": (6, 27), "very_late": (18, 58)}
 """Calendar days from the due date to the payment, at least and at most."""
 
@@ -144,7 +147,10 @@ def _past(of: Frame, place: int, client: Client, dice: Random) -> Iterator[_Stor
     gap = 365 / client.rate
     day = of.first + timedelta(days=int(dice.uniform(0, gap)))
     while day <= last:
-        issued = day if day.weekday() < 5 else day - timedelta(days=2)
+        recent = day > of.today - timedelta(days=RECENT_DAYS)
+        issued = day if recent else day + timedelta(days=FRIDAY - day.weekday())
+        if issued.weekday() > FRIDAY:
+            issued -= timedelta(days=2)
         low, high = client.euros
         cents = dice.randrange(low * 100, high * 100, 12)
         bill = Bill(
@@ -154,7 +160,7 @@ def _past(of: Frame, place: int, client: Client, dice: Random) -> Iterator[_Stor
             cents,
             client.mode,
             site=dice.choice(client.sites) if client.sites else "",
-            recent=issued > of.today - timedelta(days=100),
+            recent=recent,
         )
         after = list(_paid(bill, client, dice))
         if not client.opened or all(deed.on <= last for deed in after):
@@ -172,6 +178,14 @@ def _paid(bill: Bill, client: Client, dice: Random) -> Iterator[Deed]:
     def after(days: int) -> date:
         return _open_day(due + timedelta(days=days))
 
+    def bank(days: int) -> date:
+        """Older payments came in on Mondays and Thursdays."""
+        day = due + timedelta(days=days)
+        wait = (
+            0 if bill.recent else min((MONDAY - day.weekday()) % 7, (THURSDAY - day.weekday()) % 7)
+        )
+        return _open_day(day + timedelta(days=wait))
+
     if luck < 0.04 and late > 3:
         category, note = dice.choice(words.DISPUTES)
         yield Deed(after(4), False, "dispute", bill.client, text=f"{category}|{note}")
@@ -183,15 +197,20 @@ def _paid(bill: Bill, client: Client, dice: Random) -> Iterator[Deed]:
         yield Deed(after(8), False, "promise", bill.client, cents=bill.cents, until=until)
     if 0.8 < luck < 0.9 and late > 4:
         part = bill.cents // 2
-        yield Deed(after(2), True, "payment", bill.client, cents=part)
-        yield Deed(after(late), True, "payment", bill.client, cents=bill.cents - part)
+        yield Deed(bank(2), True, "payment", bill.client, cents=part)
+        yield Deed(bank(late), True, "payment", bill.client, cents=bill.cents - part)
     else:
-        yield Deed(after(late), True, "payment", bill.client, cents=bill.cents)
+        yield Deed(bank(late), True, "payment", bill.client, cents=bill.cents)
 
 
 def _open_day(day: date) -> date:
     """Banks and people work on working days only."""
     return day if is_working_day(ZONE, day) else next_working_day(ZONE, day)
+
+
+def _worked(day: date) -> date:
+    """The day itself, or the last working day before it."""
+    return day if is_working_day(ZONE, day) else previous_working_day(ZONE, day)
 
 
 def _open(of: Frame, place: int, client: Client, one: Open) -> _Story:
@@ -212,12 +231,12 @@ def _open(of: Frame, place: int, client: Client, one: Open) -> _Story:
         after.append(Deed(on, True, "payment", place, cents=one.paid_cents))
     if one.disputed_days_ago:
         on = of.today - timedelta(days=one.disputed_days_ago)
-        after.append(Deed(on, False, "dispute", place, text=f"Livraison|{one.dispute}"))
+        after.append(Deed(_worked(on), False, "dispute", place, text=f"Livraison|{one.dispute}"))
     if one.promise:
         on = of.today - timedelta(days=one.promise.made)
         until = of.today - timedelta(days=one.promise.until)
         cents = one.promise.cents or one.cents
-        after.append(Deed(on, False, "promise", place, cents=cents, until=until))
+        after.append(Deed(_worked(on), False, "promise", place, cents=cents, until=until))
     return _Story(bill, after)
 
 
@@ -229,7 +248,7 @@ def _states(of: Frame, place: int, client: Client) -> Iterator[Deed]:
     if client.state == "hold":
         on, until = of.today - timedelta(days=10), of.today + timedelta(days=20)
         text = "Saison difficile, échéancier convenu avec le gérant."
-        yield Deed(on, False, "hold", place, until=until, text=text)
+        yield Deed(_worked(on), False, "hold", place, until=until, text=text)
     if client.state == "judgment":
         yield Deed(of.today - timedelta(days=38), True, "judgment", place)
     if client.state == "excluded":
