@@ -388,27 +388,19 @@ def _history(
         in_flight = in_flight.exclude(
             message__on=without_actions_of, message__action_id__isnull=False
         )
-    for (
-        customer,
-        day,
-        plan,
-        reference,
-        level,
-        purpose,
-        automatic,
-        currency,
-    ) in in_flight.values_list(
+    leaving = in_flight.values_list(
         "message__customer_id",
-        "message__on",
+        day_of("message__on"),
         "plan_id",
         "invoice_id",
         "level",
         "message__purpose",
-        "message__automatic",
+        flag_of("message__automatic"),
         "message__currency",
-    ):
+    )
+    for customer, day, plan, reference, level, purpose, automatic, currency in read(leaving):
         deed = _DEEDS[purpose]
         found[customer].append(
-            engine.Entry(day, plan, reference, level or 0, deed, True, automatic, currency)
+            engine.Entry(days[day], plan, reference, level or 0, deed, True, automatic, currency)
         )
     return found

@@ -5,12 +5,14 @@ Everything for a whole chunk of actions is read in a few queries, then rendered 
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from functools import lru_cache
+from html import escape
 from typing import NamedTuple
 
 import nh3
 from django.conf import settings
-from django.utils.html import escape
 from django.utils.safestring import mark_safe
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation, User
@@ -161,14 +163,20 @@ _TOTAL = "font-weight:600;padding:4px 8px 4px 0"
 _RIGHT = "text-align:right;white-space:nowrap;padding-right:0"
 
 
+@lru_cache(maxsize=16)
+def _headings(language: str | None) -> tuple[str, str, str, str]:
+    """The fixed words of the table, looked up once per language of the process."""
+    return _("Facture"), _("Échéance"), _("Reste dû"), _("Total à régler")
+
+
 def _table(invoices: Sequence[engine.Invoice], amount: int) -> tuple[str, str]:
     """The table of invoices as aligned text and as HTML."""
-    head = (_("Facture"), _("Échéance"), _("Reste dû"))
+    *head, total_words = _headings(get_language())
     rows = [
         (i.number, wording.date_words(i.due), wording.money_words(i.balance, i.currency))
         for i in invoices
     ]
-    total = (_("Total à régler"), "", wording.money_words(amount, invoices[0].currency))
+    total = (total_words, "", wording.money_words(amount, invoices[0].currency))
     lines = [head, *rows, total]
     widths = [max(len(line[column]) for line in lines) for column in range(3)]
     text = "\n".join(

@@ -6,8 +6,9 @@ person must do is opened, kept or withdrawn. What it found is copied to `Outlook
 
 import gc
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -104,13 +105,15 @@ class Counts(NamedTuple):
 
 
 def _share(task: Task, every: Sequence[Window], helpers: int) -> list[Counts]:
-    """This process goes from the first window on, its helpers from the last, until they meet."""
+    """This process works too: its helpers always have one window to do and one to come."""
+    waiting, mine, given = deque(every), list[Counts](), list["Future[Counts]"]()
     with ProcessPoolExecutor(helpers, get_context("spawn"), initializer=django.setup) as pool:
-        given = [pool.submit(pass_window, task, window) for window in reversed(every)]
-        return [
-            pass_window(task, window) if one.cancel() else one.result()
-            for window, one in zip(every, reversed(given), strict=True)
-        ]
+        while waiting:
+            while waiting and sum(not one.done() for one in given) < 2 * helpers:
+                given.append(pool.submit(pass_window, task, waiting.popleft()))
+            if waiting:
+                mine.append(pass_window(task, waiting.popleft()))
+        return mine + [one.result() for one in given]
 
 
 @contextmanager
