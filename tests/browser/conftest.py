@@ -61,7 +61,9 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         page.set_default_timeout(10_000)
         page.on(
             "console",
-            lambda said: complaints.append(said.text) if said.type == "error" else None,
+            lambda said: (
+                complaints.append(f"{said.text} {said.location}") if said.type == "error" else None
+            ),
         )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         return page

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.converters import IntConverter
@@ -72,7 +73,12 @@ def full(organisation: Organisation, plan: Plan, template: Template, owner: User
         left_cents=1,
     )
     Import.objects.create(
-        organisation=organisation, kind="invoices", filename="a.csv", sha256="0", made_at=NOW
+        organisation=organisation,
+        kind="invoices",
+        filename="a.csv",
+        file=ContentFile(b"facture;client\n", name="a.csv"),
+        sha256="0",
+        made_at=NOW,
     )
     run.run(organisation, on=TODAY, now=NOW, spread=False, pause=0)
     for model in (
