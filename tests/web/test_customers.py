@@ -572,11 +572,10 @@ def test_a_colleague_reads_every_tab_and_can_change_nothing(
         page(client, customer, f"?onglet={tab}")
     assert "lecture seule" in page(client, customer)
     base = f"{D}/clients/{customer.pk}"
-    for url in (
-        f"{base}/plan/", f"{base}/attente/", f"{base}/exclusion/", f"{base}/definition/", f"{base}/contact/",
-        f"{base}/chantier/", f"{base}/deja-relance/", f"{base}/relancer/", f"{D}/clients/plan/",
-        f"{D}/factures/{invoice.pk}/niveau/", f"{D}/factures/{invoice.pk}/litige/",
-    ):  # fmt: skip
+    deeds = ("plan", "attente", "exclusion", "definition", "contact", "chantier", "deja-relance")
+    urls = [f"{base}/{deed}/" for deed in (*deeds, "relancer")]
+    urls += [f"{D}/factures/{invoice.pk}/{deed}/" for deed in ("niveau", "litige", "promesse")]
+    for url in (*urls, f"{D}/clients/plan/"):
         assert client.post(url, {"until": "2026-12-01"}).status_code == 403, url
     assert Event.objects.count() == 0
 

@@ -53,7 +53,7 @@ def remedies(
             )
         )
     for reason in look.now.decision.reasons[:2]:
-        found += _customer_remedies(access, customer, reason, record)
+        found += _customer_remedies(access, customer, reason, record, look.now.case.plan)
     found += _let_it_be(look, record, today)
     if any(r.code == "NO_RECIPIENT" for r in look.now.reasons):
         found.append(
@@ -71,10 +71,14 @@ def remedies(
 
 
 def _customer_remedies(
-    access: Access, customer: Customer, reason: engine.Reason, record: str
+    access: Access,
+    customer: Customer,
+    reason: engine.Reason,
+    record: str,
+    plan: engine.Plan | None,
 ) -> list[Remedy]:
     slug, pk = access.organisation.slug, customer.pk
-    plans = reverse("plan_list", args=[slug])
+    plans = reverse("plan_detail", args=[slug, plan.id]) if plan else ""
     match reason.code:
         case "EXCLUDED" if customer.to_review and not customer.excluded:
             return [
@@ -222,7 +226,9 @@ def _write_anyway(access: Access, customer: Customer, look: Look, today: date) -
                 "n": after.action.level,
                 "day": long_day(after.on, today),
             }
-    return [Remedy(_("Écrire aujourd’hui quand même"), detail, _("Relancer"), url)]
+    # An abbreviated month at the end of a sentence already has its full stop.
+    told = detail.replace("..", ".")
+    return [Remedy(_("Écrire aujourd’hui quand même"), told, _("Relancer"), url)]
 
 
 def _change_plan(access: Access, customer: Customer, look: Look) -> list[Remedy]:
@@ -241,5 +247,5 @@ def _change_plan(access: Access, customer: Customer, look: Look) -> list[Remedy]
     if shorter >= 0:
         detail += _(" ou DMC de %(days)s") % {"days": french.days(shorter)}
     detail += f"{french.NBSP}: {count}"
-    url = reverse("plan_list", args=[access.organisation.slug])
+    url = reverse("plan_detail", args=[access.organisation.slug, plan.id])
     return [Remedy(_("Changer le plan %(name)s") % {"name": plan.name}, detail, _("Ouvrir"), url)]

@@ -21,6 +21,7 @@ from relance.dunning import services as dunning
 from relance.dunning import templating
 from relance.dunning.look import look_at
 from relance.dunning.models import Channel, Template
+from relance.dunning.services.plans import save_template
 from relance.ledger.models import Customer, Invoice
 from relance.outbox import services as outbox
 from relance.outbox.models import Message
@@ -219,12 +220,17 @@ def _save_template(
     elif known:
         form.add_error("model_name", _("Un modèle d’e-mail porte déjà ce nom."))
     else:
-        Template.objects.create(
-            organisation=access.organisation,
-            name=name,
-            channel=Channel.EMAIL,
-            subject=words.subject,
-            body=words.body,
+        save_template(
+            Template(
+                organisation=access.organisation,
+                name=name,
+                channel=Channel.EMAIL,
+                subject=words.subject,
+                body=words.body,
+            ),
+            actor=user_of(request),
+            on=today_of(request, access),
+            now=moment(request),
         )
         notes.success(request, _("Modèle « %(name)s » enregistré.") % {"name": name})
 
