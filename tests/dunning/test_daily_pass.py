@@ -7,7 +7,7 @@ import pytest
 
 from relance.accounts.models import Organisation, User
 from relance.dunning import run, services
-from relance.dunning.hooks import hooks
+from relance.dunning.hooks import hooks, is_unknown_address
 from relance.dunning.models import Action, Entry, InvoiceChase, Outlook, Plan
 from relance.dunning.queries import explain, upcoming
 from relance.history.models import Event
@@ -200,4 +200,22 @@ def test_what_did_not_leave_is_told_and_the_customer_is_free_again(customer: Cus
     [event] = Event.objects.filter(kind="message_failed")
     assert "no such user" in event.data["error"]
     assert not Entry.objects.exists()
-    assert Outlook.objects.get(customer=customer).next_level == 2
+    customer.refresh_from_db()
+    assert customer.email_invalid_since == on
+    pass_and_deliver(customer.organisation, on)
+    assert Action.objects.get(customer=customer).reason == "NO_RECIPIENT"
+
+
+@pytest.mark.parametrize(
+    ("answer", "unknown"),
+    [
+        ("550 5.1.1 user unknown", True),
+        ("550 no such user", True),
+        ("550 5.7.1 rejected by policy", False),
+        ("552 5.2.2 mailbox full", False),
+        ("451 try later", False),
+    ],
+)
+def test_only_an_unknown_address_is_marked(answer: str, unknown: bool) -> None:
+    """Spec mail B3: a full box or a policy says nothing about the address."""
+    assert is_unknown_address(answer) == unknown

@@ -16,7 +16,7 @@ from django.db.models import CharField, F, IntegerField, Q, QuerySet, Sum
 from django.db.models.functions import Cast
 
 from relance.accounts.models import Organisation
-from relance.dunning.models import Entry, Plan, Step
+from relance.dunning.models import Assignment, Entry, Plan, Step
 from relance.engine import model as engine
 from relance.ledger.models import Contact, Credit, Customer, Dispute, Hold, Invoice, Payment
 from relance.outbox.models import MessageInvoice, Status
@@ -163,17 +163,21 @@ def cases(
             day_of("email_invalid_since"),
             "phone",
             "postcode",
-            "assignment__plan_id",
+        )
+    )
+    followed = dict(
+        read(
+            Assignment.objects.filter(window.q(), organisation=organisation).values_list(
+                "customer_id", "plan_id"
+            )
         )
     )
     empty: tuple[Any, ...] = ()
-    for key, excluded, review, hold, judgment, email, bad, phone, postcode, plan_id in read(
-        customers
-    ):
+    for key, excluded, review, hold, judgment, email, bad, phone, postcode in read(customers):
         has_email = (email and bad is None) or key in reachable
         yield engine.Case(
             key,
-            plans.get(plan_id),
+            plans.get(followed.get(key, 0)),
             invoices.get(key, empty),
             history.get(key, empty),
             unapplied.get(key, engine.NO_CREDITS),
@@ -341,7 +345,10 @@ def _reachable_by_contact(organisation: Organisation, window: Window) -> set[int
     """Customers without an address of their own but with a contact who has one."""
     return set(
         Contact.objects.filter(
-            window.q(), organisation=organisation, invalid_since__isnull=True, customer__email=""
+            window.q(),
+            Q(customer__email="") | Q(customer__email_invalid_since__isnull=False),
+            organisation=organisation,
+            invalid_since__isnull=True,
         )
         .exclude(email="")
         .values_list("customer_id", flat=True)

@@ -3,6 +3,7 @@
 The outbox knows nothing of plans; it calls these two per batch (engine rules 3.11, D-07).
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime
@@ -17,8 +18,12 @@ from relance.engine import model as engine
 from relance.engine.review import recheck as engine_recheck
 from relance.history import services as history
 from relance.history.services import Fact
+from relance.ledger import services as ledger
 from relance.outbox.delivery import Cancel, Hooks, Rewrite, Verdict
-from relance.outbox.models import Message, MessageInvoice
+from relance.outbox.models import Message, MessageInvoice, Status
+
+_ENHANCED = re.compile(r"\b5\.(\d{1,3})\.\d{1,3}\b")
+_UNKNOWN = re.compile(r"\b(?:550|551|553)\b")
 
 
 def hooks(now: Callable[[], datetime]) -> Hooks:
@@ -235,7 +240,27 @@ def ended(stopped: Sequence[Message], now: datetime) -> None:
                 for message in mine
             ],
         )
+        for message in mine:
+            if message.status == Status.FAILED and is_unknown_address(message.error):
+                for email in message.recipients:
+                    ledger.refuse_address(
+                        organisation=organisation,
+                        email=email,
+                        customer_id=message.customer_id,
+                        on=on,
+                        now=now,
+                    )
         refresh(organisation, sorted({message.customer_id for message in mine}), on=on)
+
+
+def is_unknown_address(answer: str) -> bool:
+    """The server says that nobody lives there: 5.1.x (RFC 3463), or a bare 550, 551 or 553.
+
+    A full box or a policy (5.2.x, 5.7.x) says nothing about the address.
+    """
+    if code := _ENHANCED.search(answer):
+        return code.group(1) == "1"
+    return _UNKNOWN.search(answer) is not None
 
 
 def sent_at(message: Message) -> datetime:

@@ -192,6 +192,25 @@ def save_site(
 
 
 @transaction.atomic
+@transaction.atomic
+def refuse_address(
+    *, organisation: Organisation, email: str, customer_id: int, on: date, now: datetime
+) -> None:
+    """The customer's mail server does not know this address: nothing is sent to it any more.
+
+    A person is asked for another one (S3-14); typing it again, or a new one, clears the mark.
+    """
+    marked = Customer.objects.filter(
+        organisation=organisation, pk=customer_id, email__iexact=email, email_invalid_since=None
+    ).update(email_invalid_since=on)
+    marked += Contact.objects.filter(
+        organisation=organisation, customer_id=customer_id, email__iexact=email, invalid_since=None
+    ).update(invalid_since=on)
+    if marked:
+        fact = Fact("address_refused", now, on, customer_id, data={"email": email})
+        append(organisation, [fact])
+
+
 def _switch(
     customer: Customer, excluded: bool, kind: str, on: date, now: datetime, actor: User | None
 ) -> None:

@@ -271,6 +271,11 @@ _TELLERS: dict[str, Callable[[Mapping[str, Any]], Told]] = {
     "message_cancelled": _message_cancelled,
     "message_failed": _message_ended,
     "message_uncertain": _message_ended,
+    "address_refused": lambda d: (
+        "error",
+        _("Adresse refusée par son serveur"),
+        str(d.get("email") or ""),
+    ),
     "action_opened": _action_opened,
     "action_withdrawn": _action_withdrawn,
     "action_done": _action_done,
