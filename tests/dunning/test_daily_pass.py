@@ -207,15 +207,16 @@ def test_what_did_not_leave_is_told_and_the_customer_is_free_again(customer: Cus
 
 
 @pytest.mark.parametrize(
-    ("answer", "unknown"),
+    ("code", "answer", "unknown"),
     [
-        ("550 5.1.1 user unknown", True),
-        ("550 no such user", True),
-        ("550 5.7.1 rejected by policy", False),
-        ("552 5.2.2 mailbox full", False),
-        ("451 try later", False),
+        (550, "5.1.1 user unknown", True),
+        (550, "no such user", True),
+        (550, "5.7.1 rejected by policy", False),
+        (552, "5.2.2 mailbox full", False),
+        (552, "mailbox full", False),
+        (None, "the document of the invoice is gone", False),
     ],
 )
-def test_only_an_unknown_address_is_marked(answer: str, unknown: bool) -> None:
+def test_only_an_unknown_address_is_marked(code: int | None, answer: str, unknown: bool) -> None:
     """Spec mail B3: a full box or a policy says nothing about the address."""
-    assert is_unknown_address(answer) == unknown
+    assert is_unknown_address(code, answer) == unknown

@@ -20,10 +20,9 @@ from relance.history import services as history
 from relance.history.services import Fact
 from relance.ledger import services as ledger
 from relance.outbox.delivery import Cancel, Hooks, Rewrite, Verdict
-from relance.outbox.models import Message, MessageInvoice, Status
+from relance.outbox.models import Attempt, Message, MessageInvoice, Status
 
 _ENHANCED = re.compile(r"\b5\.(\d{1,3})\.\d{1,3}\b")
-_UNKNOWN = re.compile(r"\b(?:550|551|553)\b")
 
 
 def hooks(now: Callable[[], datetime]) -> Hooks:
@@ -240,27 +239,36 @@ def ended(stopped: Sequence[Message], now: datetime) -> None:
                 for message in mine
             ],
         )
-        for message in mine:
-            if message.status == Status.FAILED and is_unknown_address(message.error):
-                for email in message.recipients:
-                    ledger.refuse_address(
-                        organisation=organisation,
-                        email=email,
-                        customer_id=message.customer_id,
-                        on=on,
-                        now=now,
-                    )
+        _refuse_addresses(organisation, mine, on, now)
         refresh(organisation, sorted({message.customer_id for message in mine}), on=on)
 
 
-def is_unknown_address(answer: str) -> bool:
+def _refuse_addresses(
+    organisation: Organisation, stopped: Sequence[Message], on: date, now: datetime
+) -> None:
+    """Remember the addresses that their server does not know; one recipient at a time."""
+    alone = {m.pk: m for m in stopped if m.status == Status.FAILED and len(m.recipients) == 1}
+    last = {a.message_id: a for a in Attempt.objects.filter(message__in=alone).order_by("id")}
+    for key, attempt in last.items():
+        if is_unknown_address(attempt.code, attempt.answer):
+            message = alone[key]
+            ledger.refuse_address(
+                organisation=organisation,
+                email=message.recipients[0],
+                customer_id=message.customer_id,
+                on=on,
+                now=now,
+            )
+
+
+def is_unknown_address(code: int | None, answer: str) -> bool:
     """The server says that nobody lives there: 5.1.x (RFC 3463), or a bare 550, 551 or 553.
 
     A full box or a policy (5.2.x, 5.7.x) says nothing about the address.
     """
-    if code := _ENHANCED.search(answer):
-        return code.group(1) == "1"
-    return _UNKNOWN.search(answer) is not None
+    if enhanced := _ENHANCED.search(answer):
+        return enhanced.group(1) == "1"
+    return code in (550, 551, 553)
 
 
 def sent_at(message: Message) -> datetime:
