@@ -58,11 +58,14 @@ def percent(value: float, decimals: int = 0) -> str:
     return f"{rounded}".replace(".", ",").replace("-", MINUS) + f"{NBSP}%"
 
 
+def is_french() -> bool:
+    """Whether the words of this page are French; figures are written the French way regardless."""
+    return (get_language() or "fr").startswith("fr")
+
+
 def is_plural(count: int) -> bool:
     """French counts zero and one as singular, English only one."""
-    if (get_language() or "fr").startswith("fr"):
-        return abs(count) >= 2
-    return abs(count) != 1
+    return abs(count) >= 2 if is_french() else abs(count) != 1
 
 
 def counted(count: int, one: str, many: str) -> str:
@@ -77,32 +80,39 @@ def days(count: int) -> str:
 
 def day_of_month(day: date) -> str:
     """`1er` for the first in French, else the plain number."""
-    return "1er" if day.day == 1 and (get_language() or "fr").startswith("fr") else str(day.day)
+    return "1er" if day.day == 1 and is_french() else str(day.day)
+
+
+def _cased(word: object) -> str:
+    """French days and months have a small initial, English ones a capital."""
+    return str(word).lower() if is_french() else str(word)
 
 
 def month_name(day: date, *, short: bool = False) -> str:
-    """`novembre`, or `nov.` when short."""
-    return str(MONTHS_SHORT[day.month - 1] if short else MONTHS[day.month]).lower()
+    """`novembre`, or `nov.` when short; in English `November`, `Nov`."""
+    return _cased(MONTHS_SHORT[day.month - 1] if short else MONTHS[day.month])
 
 
 def weekday_short(day: date) -> str:
-    """`mar.`, the abbreviated weekday with its full stop."""
-    return str(WEEKDAYS_ABBR[day.weekday()]).rstrip(".") + "."
+    """`mar.`, the abbreviated weekday with its full stop; in English `Tue`."""
+    word = _cased(WEEKDAYS_ABBR[day.weekday()]).rstrip(".")
+    return f"{word}." if is_french() else word
 
 
 def date_text(day: date, today: date | None = None, style: str = "short") -> str:
     """A local date in one of the house styles, as plain text.
 
     short `21 nov.` · weekday `mar. 24 nov.` · long `mardi 24 novembre`. The year is
-    written when it is not that of `today`, and always when `today` is None.
+    written when it is not that of `today`, and always when `today` is None. In English
+    `21 Nov`, `Tue 24 Nov`, `Tuesday 24 November`.
     """
     long = style == "long"
     month = month_name(day, short=not long)
     parts = [day_of_month(day), month]
     if style == "weekday":
-        parts.insert(0, weekday_short(day).lower())
+        parts.insert(0, weekday_short(day))
     if long:
-        parts.insert(0, str(WEEKDAYS[day.weekday()]).lower())
+        parts.insert(0, _cased(WEEKDAYS[day.weekday()]))
     if today is None or day.year != today.year:
         parts.append(str(day.year))
     return NBSP.join(parts)
@@ -119,5 +129,5 @@ def relative_day(day: date, today: date, style: str = "since") -> str:
     if distance in near:
         return near[distance]
     if style == "event":
-        return weekday_short(day).lower() if 1 < distance < 7 else date_text(day, today)
+        return weekday_short(day) if 1 < distance < 7 else date_text(day, today)
     return days(distance) if distance > 0 else _("dans") + NBSP + days(-distance)
