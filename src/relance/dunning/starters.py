@@ -97,9 +97,9 @@ STARTERS = (
 
 @transaction.atomic
 def begin(organisation: Organisation, *, actor: User, on: date, now: datetime) -> Plan:
-    """Create the starter templates and the plan Standard that uses them, as the default plan.
+    """Create the starter templates and the plan Standard that uses them.
 
-    A template that exists already under its name is kept as it is.
+    A template that exists already under its name is kept as it is; so is a default plan.
     """
     steps = []
     for starter in STARTERS:
@@ -130,5 +130,6 @@ def begin(organisation: Organisation, *, actor: User, on: date, now: datetime) -
                 template_id=template.pk,
             )
         )
-    plan = Plan(organisation=organisation, name="Standard", is_default=True)
+    first = not Plan.objects.filter(organisation=organisation, is_default=True).exists()
+    plan = Plan(organisation=organisation, name="Standard", is_default=first)
     return save_plan(plan, steps=steps, actor=actor, on=on, now=now)

@@ -73,6 +73,7 @@ def _nav(request: HttpRequest, access: Access, now: datetime) -> list[dict[str, 
         [
             ("outbox_list", "outbox", _("Envois"), "", trouble.messages),
             ("import_list", "import", _("Imports"), "", 0),
+            *([("settings_detail", "settings", _("Paramètres"), "", 0)] if access.is_admin else []),
         ],
     ]
     if settings.DEMO:
@@ -134,7 +135,7 @@ def _foot(access: Access, now: datetime) -> dict[str, Any]:
             counted % {"sent": french.number(sent), "all": french.number(every)}
             if every
             else _("Rien n’était à envoyer."),
-            _("Prochain : %(day)s") % {"day": next_day},
+            _("Prochain : %(day)s") % {"day": next_day},
         ],
         "url": url,
     }

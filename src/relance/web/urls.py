@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.urls import include, path
 
 from relance.web.views import customers, dashboard, home, imports, outbox, plans, templates, today
+from relance.web.views import settings as settings_pages
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -20,6 +21,7 @@ urlpatterns = [
     path("d/<slug:slug>/", include(templates.urlpatterns)),
     path("d/<slug:slug>/", include(imports.urlpatterns)),
     path("d/<slug:slug>/", include(outbox.urlpatterns)),
+    path("d/<slug:slug>/", include(settings_pages.urlpatterns)),
 ]
 
 if settings.DEMO:

@@ -13,12 +13,16 @@ from relance.dunning.gather import to_engine
 from relance.dunning.models import Action, Assignment, Plan, Step, Template
 from relance.dunning.run import refresh
 from relance.dunning.services.common import Refused
+from relance.dunning.services.switch import switch_sending
 from relance.engine.plan_rules import PlanFault, validate_plan
 from relance.history import services as history
 from relance.history.services import Fact
 
 REFRESH_AT_ONCE = 2_000
 """Customers looked at again when their plan is saved; the next pass sees to the others."""
+
+DECIDING = frozenset({"zone", "tolerance_cents", "by_hand_modes"})
+"""Settings that move dates or decide who is chased."""
 
 
 class PlanRefused(Refused):
@@ -160,9 +164,17 @@ def delete_template(template: Template, *, actor: User, on: date, now: datetime)
 def save_settings(
     organisation: Organisation, *, changes: dict[str, object], actor: User, on: date, now: datetime
 ) -> None:
-    """Store what changed of the organisation's settings, and tell the journal old and new."""
+    """Store what changed of the organisation's settings, and tell the journal old and new.
+
+    `changes`: fields of the organisation and their values; the switch of automatic sending goes
+    its own way. What decides about customers makes `REFRESH_AT_ONCE` of them looked at again.
+    """
+    wanted = dict(changes)
+    sending_on = wanted.pop("sending_on", None)
+    if sending_on is not None:
+        switch_sending(organisation, sending_on=bool(sending_on), actor=actor, on=on, now=now)
     told = {}
-    for field, value in changes.items():
+    for field, value in wanted.items():
         before = getattr(organisation, field)
         if before != value:
             told[field] = [str(before), str(value)]
@@ -171,3 +183,7 @@ def save_settings(
         return
     organisation.save(update_fields=list(told))
     history.append(organisation, [Fact("settings_saved", now, on, data=told, actor=actor)])
+    if DECIDING.intersection(told):
+        followers = Assignment.objects.filter(organisation=organisation).order_by("customer_id")
+        ids = followers.values_list("customer_id", flat=True)[:REFRESH_AT_ONCE]
+        refresh(organisation, list(ids), on=on)
