@@ -72,6 +72,7 @@ def test_forty_lines_without_a_mouse(
     expect(panel).to_have_text("Bravo")
     expect(page.locator(row(page, morning["Alpha"]))).to_have_count(0)
     expect(page.get_by_text("3 actions vous attendent.")).to_be_visible()
+    expect(page.locator(".nav-item[aria-current] .nav-count")).to_have_text("3")
     expect(page.locator("#toasts")).to_contain_text("Message à Alpha")
     assert Message.objects.get().status == Status.QUEUED
 

@@ -435,6 +435,42 @@ def test_suspended_sending_is_said_in_the_page_and_in_the_foot(
     assert "Les envois automatiques sont suspendus." in text
 
 
+def test_once_the_run_is_over_the_foot_counts_what_has_really_left(
+    organisation: Organisation,
+    owner: User,
+    plan: Plan,
+    signed: Callable[[User], Client],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Never "sent" for what is only queued; the same words on every page."""
+    for number in range(2):
+        customer = make_customer(organisation, plan, f"Client {number}")
+        make_invoice(customer, f"F-{number}", TODAY - timedelta(days=7))
+    run.run(organisation, on=TODAY, now=NOW, pause=0)
+    monkeypatch.setattr("relance.accounts.clock.now", lambda: NOW + timedelta(minutes=10))
+    client = signed(owner)
+    text = page(client, organisation)
+    assert "Parti à 08:30" in text
+    assert "0\u00a0message sur 2" in text
+    assert "En train de partir" in text
+    Message.objects.update(status=Status.SENT, sent_at=NOW)
+    text = client.get(url("outbox_list", organisation)).content.decode()
+    assert "2\u00a0messages sur 2" in text
+    assert "Prochain\u00a0: mer. 08:30" in text
+
+
+def test_a_preview_is_signed_by_the_one_who_would_send(
+    organisation: Organisation,
+    owner: User,
+    colleague: User,
+    by_hand: Plan,
+    signed: Callable[[User], Client],
+) -> None:
+    action = waiting(organisation, by_hand)
+    text = signed(colleague).get(url("action_detail", organisation, action.pk)).content.decode()
+    assert "Cordialement,<br>\nCamille Le Goff" in text or "Cordialement,<br>Camille" in text
+
+
 def test_an_automatic_message_is_read_in_full_before_it_leaves(
     organisation: Organisation, owner: User, plan: Plan, signed: Callable[[User], Client]
 ) -> None:

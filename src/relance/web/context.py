@@ -127,14 +127,15 @@ def _foot(access: Access, now: datetime) -> dict[str, Any]:
             "url": url,
         }
     sent, every = _gone(access, latest)
-    counted = ngettext("%(sent)s message sur %(all)s", "%(sent)s messages sur %(all)s", sent)
+    gone = _("%(messages)s sur %(all)s") % {
+        "messages": french.counted(sent, _("message"), _("messages")),
+        "all": french.number(every),
+    }
     return {
         "state": "sent",
         "title": _("Parti à %(hour)s") % {"hour": organisation.send_at.strftime("%H:%M")},
         "detail": [
-            counted % {"sent": french.number(sent), "all": french.number(every)}
-            if every
-            else _("Rien n’était à envoyer."),
+            gone if every else _("Rien n’était à envoyer."),
             _("Prochain : %(day)s") % {"day": next_day},
         ],
         "url": url,

@@ -108,7 +108,7 @@ def trouble_words(message: Message) -> str:
     if message.status == Status.UNCERTAIN:
         return _("Envoi incertain")
     if message.status == Status.BOUNCED:
-        return _("Revenu : %(why)s") % {"why": _short(message.error)}
+        return _("Revenu : %(why)s") % {"why": _short(message.error)}
     return _short(message.error)
 
 

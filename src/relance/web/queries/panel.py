@@ -123,13 +123,18 @@ def panel(access: Access, action: Action, *, on: date) -> Panel:
     book = messages.open_book(access.organisation, [wanted])
     if (action.plan_id, action.level) not in book.words:
         shown.code = "NO_TEMPLATE"
-        shown.refusal = _("Aucun modèle n’est associé à ce niveau : choisissez-en un.")
+        shown.refusal = _("Aucun modèle n’est associé à ce niveau : choisissez-en un.")
         return shown
-    shown.sheet = sheet(access, book, wanted, on, signature=str(access.user))
+    shown.sheet = sheet(access, book, wanted, on, signature=_signature(shown, access.user))
     if shown.is_email and not shown.sheet.to:
         shown.code = "NO_RECIPIENT"
         shown.refusal = _("Ce client n’a aucune adresse e-mail valable.")
     return shown
+
+
+def _signature(shown: Panel, reader: User) -> str:
+    """Who would sign: the reader when it is his to send, else the first of its owners."""
+    return str(reader if shown.mine or not shown.owners else shown.owners[0])
 
 
 def sheet(
@@ -213,7 +218,7 @@ def _last_contact(action: Action) -> Because:
         .first()
     )
     if entry is None:
-        return Because(None, _("Premier contact : ce client n’a jamais été relancé."))
+        return Because(None, _("Premier contact : ce client n’a jamais été relancé."))
     name = (
         Step.objects.filter(plan=entry.plan, level=entry.level)
         .values_list("name", flat=True)
@@ -234,7 +239,7 @@ def _trigger(action: Action, wanted: messages.Wanted, on: date) -> list[Because]
     if plan is None or step is None or carrier is None:
         return []
     by_hand = _("étape automatique rendue à la main") if action.automatic else _("étape manuelle")
-    title = _("%(when)s : %(step)s du plan %(plan)s.") % {
+    title = _("%(when)s : %(step)s du plan %(plan)s.") % {
         "when": _when(step, carrier, on),
         "step": by_hand,
         "plan": plan.name,
@@ -275,7 +280,7 @@ def _last_payment(access: Access, action: Action) -> Because:
         return Because(None, _("Aucun règlement reçu de ce client à ce jour."))
     return Because(
         payment.on,
-        _("Dernier règlement : %(amount)s sur %(number)s.")
+        _("Dernier règlement : %(amount)s sur %(number)s.")
         % {
             "amount": french.money(payment.amount_cents, payment.invoice.currency),
             "number": payment.invoice.number,

@@ -45,11 +45,7 @@ class Tally(NamedTuple):
 
 def on_their_way(access: Access) -> QuerySet[Message]:
     """Messages of manual actions that have not ended: their action waits for nobody."""
-    return (
-        access.all(Message)
-        .filter(action_id__isnull=False)
-        .filter(Q(status__in=ON_ITS_WAY) | Q(status=Status.SENT, recorded=False))
-    )
+    return access.all(Message).filter(status__in=ON_ITS_WAY, action_id__isnull=False)
 
 
 def waiting_actions(access: Access) -> QuerySet[Action]:

@@ -67,7 +67,7 @@ def addresses(text: str) -> list[str]:
             validate_email(named[1] if named else part)
         except forms.ValidationError as fault:
             raise services.Refused(
-                _("L’adresse « %(address)s » n’est pas valable.") % {"address": part}, "BAD_ADDRESS"
+                _("L’adresse « %(address)s » n’est pas valable.") % {"address": part}, "BAD_ADDRESS"
             ) from fault
     return parts
 
@@ -189,7 +189,7 @@ def action_skip(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         request,
         access,
         action,
-        said=_("%(name)s : relance ignorée, à reprendre d’ici") % {"name": action.customer},
+        said=_("%(name)s : relance ignorée, à reprendre d’ici") % {"name": action.customer},
         undo=reverse("action_unskip", args=[slug, pk]),
     )
 
@@ -222,7 +222,7 @@ def action_complete(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     except services.Refused as no:
         action.refresh_from_db()
         return show_panel(request, access, action, refusal=str(no))
-    said = _("%(what)s : %(name)s, c’est noté.") % {
+    said = _("%(what)s : %(name)s, c’est noté.") % {
         "what": action.get_channel_display(),
         "name": action.customer,
     }
@@ -289,11 +289,11 @@ def call_back(request: HttpRequest, access: Access, message: Message) -> HttpRes
     except outbox.StateConflictError:
         notes.error(
             request,
-            _("Trop tard : le message à %(name)s est déjà parti.") % {"name": message.customer},
+            _("Trop tard : le message à %(name)s est déjà parti.") % {"name": message.customer},
         )
         return back_to(request, slug, 0)
     if message.action_id is None:
-        notes.success(request, _("Message annulé : rien n’est parti."))
+        notes.success(request, _("Message annulé : rien n’est parti."))
         return back_to(request, slug, 0)
     return back_to(request, slug, message.action_id)
 

@@ -77,7 +77,7 @@ def _following(request: HttpRequest, access: Access, action: Action) -> Action |
 
 def _changes(request: HttpRequest, access: Access, action: Action) -> dict[str, Any]:
     """What the rest of the page must now say: counts, sums and the sentence under the title."""
-    on = today_of(request, access)
+    slug, on = access.organisation.slug, today_of(request, access)
     mine = morning.summed(morning.my_actions(access, access.user))
     trouble = morning.trouble(access, on)
     return {
@@ -86,7 +86,9 @@ def _changes(request: HttpRequest, access: Access, action: Action) -> dict[str, 
             "todo-count": french.number(mine.lines) if mine.lines else "",
             "todo-sum": french.money(mine.cents) if mine.lines else "",
             "todo-sentence": actions_wait(mine.lines),
-            "nav-today": french.number(mine.lines + trouble.all),
-            "nav-action": french.number(mine.lines + trouble.mine),
+        },
+        "nav": {
+            reverse("today", args=[slug]): french.number(mine.lines + trouble.all),
+            reverse("action_list", args=[slug]): french.number(mine.lines + trouble.mine),
         },
     }

@@ -70,7 +70,7 @@ def _why(message: Message) -> str:
     if message.status in (Status.FAILED, Status.BOUNCED, Status.UNCERTAIN):
         return trouble_words(message)
     if message.status == Status.RETRYING and message.error:
-        return _("Nouvel essai : %(why)s") % {"why": trouble_words(message)}
+        return _("Nouvel essai : %(why)s") % {"why": trouble_words(message)}
     return ", ".join(message.recipients)
 
 
@@ -146,7 +146,7 @@ def message_retry(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
                     copies=message.copies,
                 )
     except outbox.StepAlreadyQueuedError:
-        refusal = _("Cette étape a déjà été écrite à nouveau : l’autre message la remplace.")
+        refusal = _("Cette étape a déjà été écrite à nouveau : l’autre message la remplace.")
         return _show(request, access, access.get(Message, pk=pk), refusal=refusal)
     except outbox.StateConflictError as conflict:
         return _show(request, access, message, refusal=conflict_words(conflict))
@@ -165,7 +165,7 @@ def message_settle(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         outbox.settle_uncertain(message=message, sent=sent, actor=access.user, now=moment(request))
     except outbox.StateConflictError as conflict:
         return _show(request, access, message, refusal=conflict_words(conflict))
-    said = _("C’est noté : il est parti.") if sent else _("Le message repart.")
+    said = _("C’est noté : il est parti.") if sent else _("Le message repart.")
     return _after(request, access, message, said)
 
 
@@ -178,13 +178,13 @@ def message_cancel(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         outbox.cancel(message=message, reason="BY_HAND", now=moment(request))
     except outbox.StateConflictError as conflict:
         return _show(request, access, message, refusal=conflict_words(conflict))
-    return _after(request, access, message, _("Le message est annulé : rien n’est parti."))
+    return _after(request, access, message, _("Le message est annulé : rien n’est parti."))
 
 
 def conflict_words(conflict: outbox.StateConflictError) -> str:
     """Somebody or the worker was faster."""
     state = Status(conflict.status).label.lower()
-    return _("Trop tard : entre-temps, ce message est passé à l’état « %(state)s ».") % {
+    return _("Trop tard : entre-temps, ce message est passé à l’état « %(state)s ».") % {
         "state": state
     }
 

@@ -67,9 +67,13 @@
     event.detail.parameters.next = next ? next.dataset.action : "";
   });
   document.addEventListener("relance:done", (event) => {
-    const { row, texts } = event.detail;
+    const { row, texts, nav } = event.detail;
     for (const [key, text] of Object.entries(texts || {})) {
       for (const element of document.querySelectorAll(`[data-text="${CSS.escape(key)}"]`)) element.textContent = text;
+    }
+    for (const [address, count] of Object.entries(nav || {})) {
+      const place = document.querySelector(`.nav-item[href="${CSS.escape(address)}"] .nav-count`);
+      if (place) place.textContent = count === "0" ? "" : count;
     }
     const line = document.getElementById(row);
     if (line) {
