@@ -8,6 +8,7 @@ is looked up and undone, so that yesterday's question gets yesterday's answer.
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from datetime import date
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
@@ -191,6 +192,8 @@ def cases(
 _as = tuple.__new__
 """`_as(engine.Invoice, facts)`: a named tuple at a third of the price of calling its class."""
 
+_BY_DUE = attrgetter("due", "id")
+
 _DEEDS: dict[str, engine.Kind] = {"step": "sent", "ad_hoc": "ad_hoc", "campaign": "campaign"}
 
 _UNREACHABLE = {
@@ -215,24 +218,20 @@ def _invoices(
     chosen = Q(balance_cents__gt=0)
     if paid_later:
         chosen |= Q(id__in=paid_later)
-    rows = (
-        Invoice.objects.filter(window.q(), chosen, organisation=organisation)
-        .order_by("customer_id", "due")
-        .values_list(
-            "customer_id",
-            "id",
-            "number",
-            day_of("issued"),
-            day_of("due"),
-            "total_cents",
-            "balance_cents",
-            "currency",
-            "mode",
-            flag_of("plan_on"),
-            flag_of("disputed"),
-            day_of("promise_until"),
-            day_of("hold_until"),
-        )
+    rows = Invoice.objects.filter(window.q(), chosen, organisation=organisation).values_list(
+        "customer_id",
+        "id",
+        "number",
+        day_of("issued"),
+        day_of("due"),
+        "total_cents",
+        "balance_cents",
+        "currency",
+        "mode",
+        flag_of("plan_on"),
+        flag_of("disputed"),
+        day_of("promise_until"),
+        day_of("hold_until"),
     )
     changed = paid_later.keys() | disputes.keys() | holds.keys()
     for (
@@ -255,6 +254,8 @@ def _invoices(
                 hold_until=hold_until,
             )
         found[customer].append(invoice)
+    for mine in found.values():  # five at a time: cheaper than all together in the database
+        mine.sort(key=_BY_DUE)
     return found
 
 
