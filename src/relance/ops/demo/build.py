@@ -38,6 +38,8 @@ REFUSED = "Roussel BTP"
 BANK, DEPARTURE, PEOPLE = time(7, 40), time(8, 30), time(10, 40)
 """Local hours: when the bank is read, when messages leave, when people do their list."""
 
+LIST_DAYS = (1, 4)
+"""Long ago people did their list on Tuesdays and Fridays; lately every day."""
 EARLIEST = max(-level.days for plan in words.PLANS for level in plan.levels)
 
 Tell = Callable[[str], None]
@@ -226,10 +228,14 @@ class Builder:
             self._depart(day, start)
         noon = self.moment(day, PEOPLE)
         if noon <= self.until:
-            for deed in deeds:
-                if not deed.morning:
-                    self._do(deed, day, noon)
-            self._do_the_list(day, noon)
+            talks = [deed for deed in deeds if not deed.morning]
+            for deed in talks:
+                self._do(deed, day, noon)
+            spoken_to = {self.customers[deed.client].pk for deed in talks}
+            run.refresh(self.organisation, sorted(spoken_to), on=day)
+            self.touched -= spoken_to
+            if day > self.world.frame.recently or day.weekday() in LIST_DAYS:
+                self._do_the_list(day, noon)
 
     def _quiet(self, day: date) -> bool:
         """True when a run on `day` would neither send, open nor withdraw anything.
@@ -279,11 +285,14 @@ class Builder:
         """Everybody does their list: Camille at once, Yann the day after, as a rule."""
         waiting = Action.objects.filter(
             organisation=self.organisation, status=Action.Status.OPEN, reason=""
-        ).select_related("customer", "plan", "organisation")
+        )
+        if not waiting.exists():
+            return
+        waiting = waiting.select_related("customer", "plan", "organisation")
         sent = False
         for action in waiting.order_by("id"):
             client = self.world.clients[self.customers.index(action.customer)]
-            fresh = action.due_on >= self.world.frame.runs[2]
+            fresh = action.due_on >= self.world.frame.runs[2] - timedelta(days=3)
             owner = self.people[client.manager]
             if (client.left_to_do and fresh) or (
                 client.manager != CAMILLE and action.due_on >= day

@@ -19,7 +19,9 @@ ZONE = "metropole"
 QUIET_DAYS = 75
 """The past of a customer with a story of its own is settled so many days before today."""
 RECENT_DAYS = 100
-"""Before, bills were made on Fridays: fewer days count, and two years are told in less time."""
+"""Before, bills were made on Fridays and payments came on Mondays and Thursdays."""
+PACE = 0.92
+"""All rates at once: about 600 bills in two years."""
 MONDAY, THURSDAY, FRIDAY = 0, 3, 4
 LATENESS = {"good": (-4, 2), "usual": (-1, 11), "late": (6, 27), "very_late": (18, 58)}
 """Calendar days from the due date to the payment, at least and at most."""
@@ -36,6 +38,11 @@ class Frame(NamedTuple):
     today: date
     departure: date
     runs: tuple[date, date, date]
+
+    @property
+    def recently(self) -> date:
+        """Until this day weeks are regular, so that two years are told in less time."""
+        return self.today - timedelta(days=RECENT_DAYS)
 
     def day(self, anchor: str, days: int) -> date:
         """`days` calendar days after one of the named dates."""
@@ -118,16 +125,22 @@ def imagine(of: Frame, *, customers: int) -> World:
         stories += _past(of, place, client, dice)
         stories += [_open(of, place, client, one) for one in client.opened]
         others += _states(of, place, client)
-    stories = [story for story in stories if story.bill.issued <= of.today]
+    stories = [story for story in stories if _known_on(story.bill) <= of.today]
     stories.sort(key=lambda story: (story.bill.issued, story.bill.client, story.bill.due))
     bills, deeds = [], others
     for place, story in enumerate(_numbered(stories)):
         bills.append(story.bill)
-        deeds.append(Deed(story.bill.issued, True, "bill", story.bill.client, place))
+        deeds.append(Deed(_known_on(story.bill), True, "bill", story.bill.client, place))
         deeds += [replace(deed, bill=place) for deed in story.after if deed.on <= of.today]
     order = {"bill": 0, "credit": 1, "exclude": 0}
     deeds.sort(key=lambda deed: (deed.on, not deed.morning, order.get(deed.kind, 2), deed.bill))
     return World(of, clients, bills, deeds)
+
+
+def _known_on(bill: Bill) -> date:
+    """When it entered the ledger: the day it was made, or the Monday after for older ones."""
+    wait = 0 if bill.recent else (MONDAY - bill.issued.weekday()) % 7
+    return bill.issued + timedelta(days=wait)
 
 
 def _numbered(stories: Sequence[_Story]) -> Iterator[_Story]:
@@ -144,10 +157,10 @@ def _past(of: Frame, place: int, client: Client, dice: Random) -> Iterator[_Stor
     if client.new:
         return
     last = of.today - timedelta(days=QUIET_DAYS) if client.opened else of.today
-    gap = 365 / client.rate
+    gap = 365 / client.rate / PACE
     day = of.first + timedelta(days=int(dice.uniform(0, gap)))
     while day <= last:
-        recent = day > of.today - timedelta(days=RECENT_DAYS)
+        recent = day > of.recently
         issued = day if recent else day + timedelta(days=FRIDAY - day.weekday())
         if issued.weekday() > FRIDAY:
             issued -= timedelta(days=2)
@@ -193,7 +206,7 @@ def _paid(bill: Bill, client: Client, dice: Random) -> Iterator[Deed]:
         late = max(late, 16)
     elif luck < 0.16 and late > 12:
         kept = dice.random() < 0.6
-        until = after(late if kept else late - 5)
+        until = bank(late if kept else late - 5)
         yield Deed(after(8), False, "promise", bill.client, cents=bill.cents, until=until)
     if 0.8 < luck < 0.9 and late > 4:
         part = bill.cents // 2
