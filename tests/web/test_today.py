@@ -503,3 +503,23 @@ def test_the_list_of_actions_filters_by_state_day_owner_and_name(
     ]:
         text = client.get(address + query).content.decode()
         assert ("Dupont &amp; Fils" in text) is there, query
+
+
+@pytest.mark.parametrize("asked", ["²", "9" * 30, "-1", "%00", "٣", "1 OR 1=1"])
+def test_hostile_numbers_in_the_address_are_left_aside(
+    organisation: Organisation,
+    owner: User,
+    by_hand: Plan,
+    signed: Callable[[User], Client],
+    asked: str,
+) -> None:
+    action = waiting(organisation, by_hand)
+    client = signed(owner)
+    assert "Alpha" in page(client, organisation, f"?action={asked}")
+    answer = client.post(
+        url("action_skip", organisation, action.pk), {"next": asked}, headers=PIECE
+    )
+    assert answer.status_code == 200
+    owners = client.post(url("action_owners", organisation, action.pk), {"owner": [asked]})
+    assert owners.status_code == 200
+    assert client.get(f"/d/{organisation.slug}/actions/{'9' * 30}/").status_code == 404

@@ -101,7 +101,7 @@ def read(query: QueryDict, access: Access) -> Chosen:
     rows = access.all(Message).filter(status__in=tab.statuses)
     rows = _filtered(rows, wanted)
     before = query.get("avant", "")
-    if before.isdigit() and len(before) < 19:
+    if before.isdecimal() and len(before) < 19:
         rows = rows.filter(pk__lt=int(before))
     found = list(rows.select_related("customer", "made_by").order_by("-id")[: PAGE + 1])
     older = found[PAGE - 1].pk if len(found) > PAGE else None

@@ -106,7 +106,7 @@ def panel(access: Access, action: Action, *, on: date) -> Panel:
         mine=access.user in owners,
         can_write=access.can_write,
         on_its_way=on_their_way(access).filter(action_id=action.pk).order_by("-id").first(),
-        members=_members(access) if access.is_admin else [],
+        members=may_own(access) if access.is_admin else [],
     )
     if not shown.is_open:
         return shown
@@ -181,7 +181,7 @@ def editable_words(access: Access, action: Action, *, on: date) -> messages.Word
     return messages.Words(filled.subject, filled.text.strip())
 
 
-def _members(access: Access) -> list[User]:
+def may_own(access: Access) -> list[User]:
     """Those who may own an action (S3-11): members who may write."""
     return [
         membership.user

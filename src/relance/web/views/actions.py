@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from relance.accounts.access import Access
-from relance.accounts.models import DunningRole, User
+from relance.accounts.models import DunningRole
 from relance.dunning import messages, services, templating
 from relance.dunning.models import Action
 from relance.dunning.services.undo import unskip_action
@@ -234,13 +234,8 @@ def action_owners(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """An administrator says who is to do it (S3-11), himself first if he wants to send (D-20)."""
     access = enter(request, slug, DunningRole.ADMIN)
     action = access.get(Action, pk=pk)
-    chosen = [int(key) for key in request.POST.getlist("owner") if key.isdigit()]
-    owners = User.objects.filter(
-        pk__in=chosen,
-        memberships__organisation=access.organisation,
-        memberships__dunning_role__gte=DunningRole.ACCOUNT_MANAGER,
-    ).distinct()
-    people = list(owners)
+    chosen = set(request.POST.getlist("owner"))
+    people = [one for one in reading.may_own(access) if str(one.pk) in chosen]
     if request.POST.get("me") and access.user not in people:
         people = [*action.owners.all(), access.user]
     refusal = ""

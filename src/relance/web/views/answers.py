@@ -66,7 +66,7 @@ def _following(request: HttpRequest, access: Access, action: Action) -> Action |
     """The action that the list on the screen shows next; without script, the next of mine."""
     mine = morning.my_actions(access, access.user)
     asked = request.POST.get("next", "")
-    if asked.isdigit():
+    if asked.isdecimal():
         open_now = morning.waiting_actions(access).exclude(pk=action.pk)
         return open_now.filter(pk=int(asked)).select_related("customer").first()
     if is_piece(request):

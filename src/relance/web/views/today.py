@@ -88,7 +88,7 @@ def today(request: HttpRequest, slug: str) -> HttpResponse:
 def _selected(request: HttpRequest, access: Access, to_do: list[Action]) -> Action | None:
     """The action asked for in the address, else the first of the list."""
     asked = request.GET.get("action", "")
-    if asked.isdigit():
+    if asked.isdecimal():
         found = next((one for one in to_do if one.pk == int(asked)), None)
         if found is None:
             found = access.all(Action).filter(pk=int(asked)).select_related("customer").first()
