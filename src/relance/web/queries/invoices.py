@@ -125,16 +125,25 @@ def rows_page(
     """The page of the list, and its lines with their ⚡ (S2-13, S2-14)."""
     on = filters.on or today
     found = selection(access, filters, on=on, today=today)
-    shown = Paginator(found, PAGE).get_page(page)
-    invoices = list(shown.object_list)
+    # The database sorts and skips numbers only; the lines of the page are read afterwards.
+    shown = Paginator(found.values_list("pk", flat=True), PAGE).get_page(page)
+    keys = list(shown.object_list)
+    known = {one.pk: one for one in _read(access, keys, on=on, today=today)}
+    invoices = [known[key] for key in keys if key in known]
     bolts = automatic(access, invoices, today) if on == today else set()
     steps = _step_counts(access, invoices)
     return shown, [_row(one, on, steps, bolts) for one in invoices]
 
 
+def _read(access: Access, keys: list[int], *, on: date, today: date) -> QuerySet[Any]:
+    found: QuerySet[Any] = access.all(Invoice).filter(pk__in=keys)
+    found = found.select_related("customer", "chase")
+    return _as_of(found, on) if on < today else found.annotate(left=F("balance_cents"))
+
+
 def selection(access: Access, filters: Filters, *, on: date, today: date) -> QuerySet[Any]:
     """The invoices that the filters leave, in their order, with `left` (cents) on `on`."""
-    found: QuerySet[Any] = access.all(Invoice).select_related("customer", "chase")
+    found: QuerySet[Any] = access.all(Invoice)
     found = _as_of(found, on) if on < today else found.annotate(left=F("balance_cents"))
     if on < today:
         found = found.filter(issued__lte=on)

@@ -173,7 +173,7 @@ def _wants(request: HttpRequest, target: str) -> bool:
 def _tabs(access: Access, customer: Customer, tab: str) -> list[dict[str, Any]]:
     base = reverse("customer_detail", args=[access.organisation.slug, customer.pk])
     counts = {
-        "factures": access.all(Invoice).filter(customer=customer, balance_cents__gt=0).count(),
+        "factures": Invoice.objects.filter(customer=customer, balance_cents__gt=0).count(),
         "contacts": access.all(Contact).filter(customer=customer).count(),
         "chantiers": access.all(Site).filter(customer=customer).count(),
     }
