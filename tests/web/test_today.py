@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from django.urls import reverse
 
 from relance.accounts.models import DunningRole, Organisation, User
 from relance.accounts.services import add_member
@@ -17,9 +16,9 @@ from relance.ledger.models import Customer
 from relance.outbox import services as outbox
 from relance.outbox.models import Message, Status
 from tests.conftest import NOW, TODAY, at, make_customer, make_invoice
+from tests.web.morning import YESTERDAY, at_level, url, waiting
 
 PIECE = {"HX-Request": "true"}
-YESTERDAY = TODAY - timedelta(days=1)
 
 
 @pytest.fixture(autouse=True)
@@ -65,36 +64,6 @@ def by_hand(organisation: Organisation, template: Template) -> Plan:
             template=words,
         )
     return plan
-
-
-def waiting(
-    organisation: Organisation, plan: Plan, name: str = "Alpha", late: int = 9, **fields: Any
-) -> Action:
-    """An open action of a customer who is `late` days late, opened by yesterday's run."""
-    customer = make_customer(organisation, plan, name, **fields)
-    make_invoice(customer, f"F-{name}", TODAY - timedelta(days=late), 123_456)
-    run.run(organisation, on=YESTERDAY, now=at(YESTERDAY), pause=0)
-    return Action.objects.get(customer=customer, status="open")
-
-
-def at_level(organisation: Organisation, plan: Plan, level: int, late: int) -> Action:
-    """The same, once the levels before have been marked as done long ago."""
-    customer = make_customer(organisation, plan)
-    make_invoice(customer, "F-1", TODAY - timedelta(days=late), 123_456)
-    for done in range(1, level):
-        before = TODAY - timedelta(days=late - 10 * done)
-        services.mark_as_chased(
-            customer,
-            actor=User.objects.get(email="camille@kerdoncuff.example"),
-            on=before,
-            now=at(before),
-        )
-    run.run(organisation, on=YESTERDAY, now=at(YESTERDAY), pause=0)
-    return Action.objects.get(customer=customer, status="open")
-
-
-def url(name: str, organisation: Organisation, *rest: object) -> str:
-    return reverse(name, args=[organisation.slug, *rest])
 
 
 def page(client: Client, organisation: Organisation, query: str = "") -> str:
