@@ -386,7 +386,7 @@ def _history(
         found[customer].append(_as(engine.Entry, (days[day], *rest)))
     in_flight = MessageInvoice.objects.filter(
         window.q("message__customer_id"),
-        organisation=organisation,
+        message__organisation=organisation,  # not the line's: from the few messages to their lines
         message__status__in=IN_FLIGHT,
         message__recorded=False,
         message__on__lte=on,

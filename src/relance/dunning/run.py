@@ -57,7 +57,7 @@ def run(
     on: date,
     now: datetime,
     spread: bool = True,
-    pause: float = 0.05,
+    pause: float = 0.01,
     processes: int | None = None,
 ) -> Run:
     """Pass over every customer of the organisation for local date `on`.
@@ -407,6 +407,14 @@ def refresh(organisation: Organisation, customers: Sequence[int], *, on: date) -
         organisation, on, window, plans_of(organisation), rules_of(organisation)
     )
     _write_outlooks(_changed_outlooks(organisation, on, window, decided.outlooks))
+
+
+def refresh_all(organisation: Organisation, *, on: date) -> None:
+    """Look again at every customer, window by window, without queuing anything."""
+    plans, rules = plans_of(organisation), rules_of(organisation)
+    for window in windows(organisation):
+        decided = decide_window(organisation, on, window, plans, rules)
+        _write_outlooks(_changed_outlooks(organisation, on, window, decided.outlooks))
 
 
 def tick(now: datetime) -> list[Run]:
