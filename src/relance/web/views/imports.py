@@ -22,6 +22,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from relance.accounts import clock
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
+from relance.dunning import arrivals
 from relance.formats.tabular import Table
 from relance.formats.text import cell_text
 from relance.formats.values import currency_of
@@ -90,7 +91,7 @@ def start(import_id: int) -> None:
 
     def work() -> None:
         try:
-            imports.run_import(import_id, clock.now())
+            arrivals.run_import(import_id, clock.now())
         except imports.ImportStateError:
             log.info("import %s is already taken", import_id)
         finally:
@@ -347,7 +348,7 @@ def import_run(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
             return import_mapping(request, slug, pk)
     if lines <= AT_ONCE:
         try:
-            imports.run_import(imported.pk, moment(request))
+            arrivals.run_import(imported.pk, moment(request))
         except imports.ImportStateError as refused:
             notes.error(request, refused.message)
     else:
@@ -447,6 +448,8 @@ def import_undo(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
                 now=moment(request),
                 actor=user_of(request),
             )
+            imported.refresh_from_db()
+            arrivals.touched(imported, on=today_of(request, access))
             notes.success(request, _("L’import est annulé."))
             return redirect("import_detail", slug, pk)
         plan = imports.plan_undo(imported, chased)

@@ -1,0 +1,76 @@
+"""An imported file reaches the chase: a plan for new customers, a new look at those touched."""
+
+import io
+from datetime import date, timedelta
+
+from django.core.files.base import File
+
+from relance.accounts.models import Organisation, User
+from relance.dunning import arrivals, run
+from relance.dunning.models import Assignment, Outlook, Plan
+from relance.ledger import imports
+from relance.ledger.models import Customer, Import
+from tests.conftest import NOW, TODAY, make_customer, make_invoice
+
+
+def imported(organisation: Organisation, owner: User, text: str) -> Import:
+    upload = imports.store_upload(
+        organisation=organisation,
+        content=File(io.BytesIO(text.encode()), name="ventes.csv"),
+        filename="ventes.csv",
+        now=NOW,
+        actor=owner,
+    )
+    settings = imports.settings_of(upload.options, TODAY)
+    proposed = imports.propose_mapping(upload, imports.table_of(upload, settings), TODAY)
+    imports.choose_mapping(
+        imported=upload, columns=dict(proposed.columns), settings=proposed.settings
+    )
+    return arrivals.run_import(upload.pk, NOW)
+
+
+def line(number: str, client: str, due: date, total: str, left: str) -> str:
+    issued = due - timedelta(days=30)
+    return f"{number};{client};{issued:%d/%m/%Y};{due:%d/%m/%Y};{total};{left}"
+
+
+HEAD = "N° facture;Client;Date;Échéance;Total TTC;Reste dû"
+
+
+def test_new_customers_follow_the_default_plan(
+    organisation: Organisation, owner: User, plan: Plan
+) -> None:
+    plan.is_default = True
+    plan.save()
+    due = TODAY - timedelta(days=7)
+    imported(organisation, owner, "\n".join([HEAD, line("F-1", "Delmas", due, "120,00", "120,00")]))
+    customer = Customer.objects.get()
+    assert Assignment.objects.get(customer=customer).given_by == "import"
+    assert Outlook.objects.get(customer=customer).next_on is not None
+
+
+def test_without_a_default_plan_nobody_is_chased(
+    organisation: Organisation, owner: User, plan: Plan
+) -> None:
+    due = TODAY - timedelta(days=7)
+    imported(organisation, owner, "\n".join([HEAD, line("F-1", "Delmas", due, "120,00", "120,00")]))
+    assert not Assignment.objects.exists()
+    assert Outlook.objects.get().code == "NO_PLAN"
+
+
+def test_a_payment_in_the_file_changes_what_is_next_at_once(
+    organisation: Organisation, owner: User, plan: Plan
+) -> None:
+    """Complaint of beyond.md C: one who has paid is not chased the next morning."""
+    due = TODAY - timedelta(days=3)
+    customer = make_customer(organisation, plan, "Delmas", code="DELMAS")
+    make_invoice(customer, "F-1", due, 120_00)
+    run.refresh(organisation, [customer.pk], on=TODAY)
+    assert Outlook.objects.get(customer=customer).next_level == 2
+    head = f"{HEAD};Code client"
+    imported(
+        organisation,
+        owner,
+        "\n".join([head, line("F-1", "Delmas", due, "120,00", "0,00") + ";DELMAS"]),
+    )
+    assert Outlook.objects.get(customer=customer).code == "NO_OPEN_INVOICE"
