@@ -3,7 +3,7 @@
 import importlib.util
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from types import ModuleType
@@ -12,7 +12,7 @@ import polib
 import pytest
 from django.test import Client
 from django.urls import reverse
-from django.utils.translation import override
+from django.utils.translation import deactivate, override
 
 from relance.accounts.models import Organisation, User
 from relance.engine import plan_rules, wording
@@ -41,6 +41,13 @@ def fresh(checker: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> poli
     assert shutil.which("xgettext"), "xgettext is missing: install the package gettext"
     found: polib.POFile = checker.extract(tmp_path_factory.mktemp("sources"))
     return found
+
+
+@pytest.fixture(autouse=True)
+def own_language() -> Iterator[None]:
+    """A request leaves its language to the thread: the next test starts without one."""
+    yield
+    deactivate()
 
 
 @pytest.fixture

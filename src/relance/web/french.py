@@ -7,7 +7,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
 from django.utils.dates import MONTHS, WEEKDAYS, WEEKDAYS_ABBR
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 NBSP = "\u00a0"
@@ -17,19 +17,9 @@ NOTHING = "\u2013"
 
 # Django shortens some of them otherwise (jan., fév., avril).
 MONTHS_SHORT = (
-    gettext_lazy("janv."),
-    gettext_lazy("févr."),
-    gettext_lazy("mars"),
-    gettext_lazy("avr."),
-    gettext_lazy("mai"),
-    gettext_lazy("juin"),
-    gettext_lazy("juil."),
-    gettext_lazy("août"),
-    gettext_lazy("sept."),
-    gettext_lazy("oct."),
-    gettext_lazy("nov."),
-    gettext_lazy("déc."),
-)
+    "janv.", "févr.", "mars", "avr.", "mai", "juin",
+    "juil.", "août", "sept.", "oct.", "nov.", "déc.",
+)  # fmt: skip
 _SYMBOLS = {"EUR": "€", "GBP": "£", "USD": "$"}
 # ISO 4217 minor units other than two.
 _MINOR_UNITS = {"JPY": 0, "KRW": 0, "XOF": 0, "XAF": 0, "XPF": 0, "TND": 3, "KWD": 3, "BHD": 3}
@@ -90,7 +80,9 @@ def _cased(word: object) -> str:
 
 def month_name(day: date, *, short: bool = False) -> str:
     """`novembre`, or `nov.` when short; in English `November`, `Nov`."""
-    return _cased(MONTHS_SHORT[day.month - 1] if short else MONTHS[day.month])
+    if short and is_french():
+        return MONTHS_SHORT[day.month - 1]
+    return _cased(MONTHS[day.month])[: 3 if short else None]
 
 
 def weekday_short(day: date) -> str:
