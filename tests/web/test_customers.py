@@ -571,6 +571,7 @@ def test_a_colleague_reads_every_tab_and_can_change_nothing(
     for tab in ("factures", "contacts", "chantiers", "historique", "definition", "pourquoi"):
         page(client, customer, f"?onglet={tab}")
     assert "lecture seule" in page(client, customer)
+    assert "/relancer/" not in page(client, customer)
     base = f"{D}/clients/{customer.pk}"
     deeds = ("plan", "attente", "exclusion", "definition", "contact", "chantier", "deja-relance")
     urls = [f"{base}/{deed}/" for deed in (*deeds, "relancer")]

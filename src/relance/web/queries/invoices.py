@@ -135,7 +135,7 @@ def rows_page(
     return shown, [_row(one, on, steps, bolts) for one in invoices]
 
 
-def _read(access: Access, keys: list[int], *, on: date, today: date) -> QuerySet[Any]:
+def _read(access: Access, keys: list[int], *, on: date, today: date) -> Any:
     found: QuerySet[Any] = access.all(Invoice).filter(pk__in=keys)
     found = found.select_related("customer", "chase")
     return _as_of(found, on) if on < today else found.annotate(left=F("balance_cents"))

@@ -207,7 +207,8 @@ def _invoice_remedies(access: Access, customer: Customer, look: Look) -> list[Re
 
 
 def _write_anyway(access: Access, customer: Customer, look: Look, today: date) -> list[Remedy]:
-    if not any(one.balance > 0 for one in look.now.case.invoices):
+    owed = any(one.balance > 0 for one in look.now.case.invoices)
+    if not owed or not access.can_write:
         return []
     url = reverse("customer_write", args=[access.organisation.slug, customer.pk])
     detail = _("Un message libre, sans changer de niveau.")
