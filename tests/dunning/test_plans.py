@@ -66,8 +66,9 @@ def test_saving_looks_again_at_those_who_follow(
 
     save(plan, owner, LETTER._replace(days=14))
 
-    assert before is not None
-    assert (Outlook.objects.get().next_on - before).days == 7
+    after = Outlook.objects.get().next_on
+    assert before is not None and after is not None
+    assert (after - before).days == 7
 
 
 def test_there_is_one_default_plan(organisation: Organisation, plan: Plan, owner: User) -> None:

@@ -13,6 +13,8 @@ from django.utils.html import escape
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from relance.outbox.services import one_line
+
 VARIABLES: dict[str, object] = {
     "client.nom": gettext_lazy("Nom du client"),
     "client.code": gettext_lazy("Code du client"),
@@ -35,7 +37,7 @@ VARIABLES: dict[str, object] = {
 BLOCKS: dict[str, object] = {"tableau_factures": gettext_lazy("Tableau des factures")}
 OVERDUE_ONLY = {"retard"}
 
-_TAG = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
+_TAG = re.compile(r"\{\{([^{}]*)\}\}")
 _BROKEN = re.compile(r"\{\{|\}\}|\{%|%\}")
 
 
@@ -64,7 +66,7 @@ class Rendered(NamedTuple):
 def faults(source: str, *, blocks_allowed: bool = True) -> list[TemplateFault]:
     """Everything that makes `source` unfit to be saved; an empty list when it may be."""
     known = [*VARIABLES, *(BLOCKS if blocks_allowed else ())]
-    found = [_unknown(name, known) for name in _TAG.findall(source) if name not in known]
+    found = [_unknown(name, known) for name in _names(source) if name not in known]
     if broken := _BROKEN.search(_TAG.sub("", source)):
         found.append(
             TemplateFault(
@@ -76,9 +78,14 @@ def faults(source: str, *, blocks_allowed: bool = True) -> list[TemplateFault]:
     return found
 
 
+def _names(source: str) -> list[str]:
+    """The names between braces; found in linear time, whatever was typed."""
+    return [name.strip() for name in _TAG.findall(source)]
+
+
 def overdue_names(source: str) -> list[str]:
     """The variables of `source` that mean nothing before the due date (a *before* step warns)."""
-    return sorted(OVERDUE_ONLY.intersection(_TAG.findall(source)))
+    return sorted(OVERDUE_ONLY.intersection(_names(source)))
 
 
 def render(subject: str, body: str, values: Values) -> Rendered:
@@ -89,16 +96,16 @@ def render(subject: str, body: str, values: Values) -> Rendered:
     text_parts, html_parts = [], []
     for paragraph in re.split(r"\n\s*\n", body.replace("\r\n", "\n").strip()):
         block = _TAG.fullmatch(paragraph.strip())
-        if block and block.group(1) in values.blocks:
-            as_text, as_html = values.blocks[block.group(1)]
+        if block and block.group(1).strip() in values.blocks:
+            as_text, as_html = values.blocks[block.group(1).strip()]
             text_parts.append(as_text)
             html_parts.append(as_html)
             continue
         text_parts.append(_fill(paragraph, values, lambda s: s))
         html = _fill(paragraph, values, lambda s: str(escape(s)))
         html_parts.append("<p>" + html.replace("\n", "<br>\n") + "</p>")
-    one_line = " ".join(_fill(subject, values, lambda s: s).split())
-    return Rendered(one_line, "\n\n".join(text_parts) + "\n", "\n".join(html_parts))
+    filled = one_line(_fill(subject, values, lambda s: s))
+    return Rendered(filled, "\n\n".join(text_parts) + "\n", "\n".join(html_parts))
 
 
 def _fill(source: str, values: Values, convert: Callable[[str], str]) -> str:
@@ -106,7 +113,7 @@ def _fill(source: str, values: Values, convert: Callable[[str], str]) -> str:
     out, position = [], 0
     for tag in _TAG.finditer(source):
         out.append(convert(source[position : tag.start()]))
-        name = tag.group(1)
+        name = tag.group(1).strip()
         if name in values.blocks:
             out.append(convert(values.blocks[name][0]))
         else:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from relance.accounts.models import Organisation, User
 from relance.dunning import templating
 from relance.dunning.gather import to_engine
-from relance.dunning.models import Action, Assignment, Plan, Step, Template
+from relance.dunning.models import Action, Assignment, Channel, Plan, Step, Template
 from relance.dunning.run import refresh
 from relance.dunning.services.common import Refused
 from relance.dunning.services.switch import switch_sending
@@ -129,15 +129,29 @@ def delete_plan(plan: Plan, *, actor: User, on: date, now: datetime) -> None:
     history.append(organisation, [Fact("plan_deleted", now, on, data=data, actor=actor)])
 
 
+def family(channel: str) -> str:
+    """The method whose words a channel takes: a registered letter is a letter."""
+    return Channel.LETTER if channel == Channel.REGISTERED_LETTER else channel
+
+
 @transaction.atomic
 def save_template(template: Template, *, actor: User, on: date, now: datetime) -> Template:
-    """Store a template; Refused with the first unknown variable and a suggestion."""
+    """Store a template; Refused with the first unknown variable and a suggestion.
+
+    A template that levels use keeps its method of sending: theirs would not fit any more.
+    """
     faults = [
         *templating.faults(template.subject, blocks_allowed=False),
         *templating.faults(template.body),
     ]
     if faults:
         raise Refused(faults[0].message, faults[0].code)
+    channels = set(template.steps.values_list("channel", flat=True)) if template.pk else set()
+    if any(family(channel) != family(template.channel) for channel in channels):
+        raise Refused(
+            _("Des niveaux utilisent ce modèle : sa méthode d’envoi ne peut plus changer."),
+            "CHANNEL_IN_USE",
+        )
     template.save()
     data = {"template_id": template.pk, "template": template.name}
     history.append(template.organisation, [Fact("template_saved", now, on, data=data, actor=actor)])

@@ -9,16 +9,16 @@ from django.utils.translation import gettext_lazy as lazy
 
 from relance.dunning.gather import LEAVES_ALONE
 from relance.dunning.models import Channel, Plan, Template
-from relance.dunning.services.plans import StepValues
+from relance.dunning.services.plans import StepValues, family
 from relance.engine.plan_rules import PlanFault, fault_sentence
 
 BEFORE = "before"
 TRIGGERS = [
-    (BEFORE, lazy("j avant l’échéance")),
-    ("due", lazy("j après l’échéance")),
+    (BEFORE, lazy("j avant")),
+    ("due", lazy("j après")),
     ("issue", lazy("j après la facture")),
-    ("due_month_end", lazy("j après, fin de mois")),
-    ("previous", lazy("j après la relance précédente")),
+    ("due_month_end", lazy("j après la fin du mois")),
+    ("previous", lazy("j après la précédente")),
 ]
 MAX_LEVELS = 30
 MAX_DAYS = 365
@@ -60,12 +60,15 @@ class PlanForm(forms.ModelForm):  # type: ignore[type-arg]
         }
         help_texts = {
             "min_contact_days": lazy("Jours qui séparent deux prises de contact d’un même client."),
+            "is_default": lazy("Il remplace celui qui l’était."),
+            "paused": lazy("Ses clients gardent leur niveau, et rien ne part."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not self.is_bound:
-            self.initial["minimum"] = f"{self.instance.minimum_cents / 100:.2f}"
+            cents = self.instance.minimum_cents
+            self.initial["minimum"] = f"{cents / 100:.2f}" if cents else ""
 
     def clean(self) -> dict[str, Any]:
         values = dict(super().clean() or self.cleaned_data)
@@ -113,7 +116,7 @@ class StepForm(forms.Form):
 
     def __init__(self, *args: Any, templates: Sequence[Template], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.families = {template.pk: _family(template.channel) for template in templates}
+        self.families = {template.pk: family(template.channel) for template in templates}
         field = self.fields["template"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101 - tells mypy
         field.choices = [("", _("Aucun")), *_by_channel(templates)]
@@ -134,7 +137,7 @@ class StepForm(forms.Form):
                 _("Seul l’e-mail part tout seul : ce niveau attend une personne."),
             )
         template = values.get("template")
-        if template is not None and self.families[template] != _family(channel):
+        if template is not None and self.families[template] != family(channel):
             self.add_error("template", _("Ce modèle est fait pour un autre canal."))
         return values
 
@@ -160,10 +163,6 @@ def _by_channel(templates: Sequence[Template]) -> list[tuple[str, list[tuple[int
         for channel, label in Channel.choices
         if any(one.channel == channel for one in templates)
     ]
-
-
-def _family(channel: str) -> str:
-    return "letter" if channel == Channel.REGISTERED_LETTER else channel
 
 
 class BaseSteps(forms.BaseFormSet):  # type: ignore[type-arg]

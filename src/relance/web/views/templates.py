@@ -24,22 +24,34 @@ from relance.ledger.models import Customer, Invoice
 from relance.web.requests import enter, moment, today_of, user_of
 
 CLIENTS_OFFERED = 60
+INVOICES_SHOWN = 200
+LONGEST_BODY = 20_000
 
 
 class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
     """The words of a template; a variable that does not exist is refused with a suggestion."""
 
+    language = forms.ChoiceField(
+        label=gettext_lazy("Langue"), choices=[("fr", "Français"), ("en", "English")]
+    )
+    body = forms.CharField(
+        label=gettext_lazy("Texte"),
+        max_length=LONGEST_BODY,
+        widget=forms.Textarea(attrs={"class": "textarea--message", "rows": 16}),
+    )
+
     class Meta:
         model = Template
         fields = ["name", "channel", "language", "subject", "body"]
-        widgets = {
-            "language": forms.Select(choices=[("fr", "Français"), ("en", "English")]),
-            "body": forms.Textarea(attrs={"class": "textarea--message", "rows": 16}),
-        }
         labels = {
+            "name": gettext_lazy("Nom"),
             "channel": gettext_lazy("Méthode d’envoi"),
-            "language": gettext_lazy("Langue"),
+            "subject": gettext_lazy("Objet"),
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["subject"].required = self["channel"].value() == Channel.EMAIL
 
     def clean_subject(self) -> str:
         return self._known(str(self.cleaned_data["subject"]), blocks=False)
@@ -62,8 +74,6 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
         ).exclude(pk=self.instance.pk)
         if same.exists():
             self.add_error("name", _("Un modèle de cette méthode porte déjà ce nom."))
-        if values.get("channel") == Channel.EMAIL and not values.get("subject"):
-            self.add_error("subject", _("Un e-mail a besoin d’un objet."))
         return values
 
 
@@ -105,7 +115,7 @@ def template_new(request: HttpRequest, slug: str) -> HttpResponse:
     access = enter(request, slug, DunningRole.ADMIN)
     template = Template(organisation=access.organisation)
     source = request.GET.get("modele", "")
-    if source.isdigit():
+    if source.isdecimal():
         copied = access.get(Template, pk=int(source))
         template.channel, template.subject, template.body = (
             copied.channel,
@@ -126,7 +136,8 @@ def template_detail(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 
 
 def _edit(request: HttpRequest, access: Access, template: Template) -> HttpResponse:
-    form = TemplateForm(request.POST or None, instance=template)
+    title = template.name
+    form = TemplateForm(request.POST if request.method == "POST" else None, instance=template)
     refusal = ""
     if request.method == "POST" and form.is_valid():
         try:
@@ -144,16 +155,19 @@ def _edit(request: HttpRequest, access: Access, template: Template) -> HttpRespo
     if not access.is_admin:
         for field in form.fields.values():
             field.disabled = True
+    on = today_of(request, access)
+    clients = list(_clients(access, on))
     context = {
         "access": access,
+        "title": title,
         "form": form,
         "template": template,
         "refusal": refusal,
         "variables": templating.VARIABLES,
         "blocks": templating.BLOCKS,
-        "uses": template.steps.select_related("plan") if template.pk else [],
-        "clients": _clients(access, today_of(request, access)),
-        **_preview(request, access, form["subject"].value() or "", form["body"].value() or ""),
+        "uses": list(template.steps.select_related("plan")) if template.pk else [],
+        "clients": clients,
+        **_preview(request, access, form, clients),
     }
     return render(request, "templates/detail.html", context)
 
@@ -162,8 +176,11 @@ def _edit(request: HttpRequest, access: Access, template: Template) -> HttpRespo
 def template_preview(request: HttpRequest, slug: str) -> HttpResponse:
     """The sheet as it would be sent to the chosen client, from the words being typed."""
     access = enter(request, slug)
-    shown = _preview(request, access, request.POST.get("subject", ""), request.POST.get("body", ""))
-    return render(request, "templates/_sheet.html", shown)
+    form = TemplateForm(request.POST, instance=Template(organisation=access.organisation))
+    clients = list(_clients(access, today_of(request, access))[:1])
+    return render(
+        request, "templates/_sheet.html", _preview(request, access, form, clients, live=True)
+    )
 
 
 @require_POST
@@ -191,22 +208,37 @@ def _clients(access: Access, on: date) -> QuerySet[Customer]:
     return access.all(Customer).filter(pk__in=late).order_by("name")[:CLIENTS_OFFERED]
 
 
-def _preview(request: HttpRequest, access: Access, subject: str, body: str) -> dict[str, Any]:
-    """The rendered words for the chosen client, or the reason why they cannot be shown."""
+def _preview(
+    request: HttpRequest,
+    access: Access,
+    form: TemplateForm,
+    clients: list[Customer],
+    *,
+    live: bool = False,
+) -> dict[str, Any]:
+    """The rendered words for the chosen client, or the reason why they cannot be shown.
+
+    `live`: while one types, the faults stand above the sheet; saved, they are at their fields.
+    """
     on = today_of(request, access)
-    faults = [*templating.faults(subject, blocks_allowed=False), *templating.faults(body)]
+    subject = str(form["subject"].value() or "")[:LONGEST_BODY]
+    body = str(form["body"].value() or "")[:LONGEST_BODY]
     chosen = request.POST.get("client") or request.GET.get("client") or ""
-    clients = _clients(access, on)
-    customer = access.get(Customer, pk=int(chosen)) if chosen.isdigit() else clients.first()
-    shown: dict[str, Any] = {"customer": customer, "faults": faults, "today": on}
+    customer = access.get(Customer, pk=int(chosen)) if chosen.isdecimal() else None
+    customer = customer or next(iter(clients), None)
+    faults = [*templating.faults(subject, blocks_allowed=False), *templating.faults(body)]
+    shown: dict[str, Any] = {"customer": customer, "faults": faults if live else [], "today": on}
     if customer is None:
         return shown
-    owed = access.all(Invoice).filter(customer=customer, balance_cents__gt=0)
-    late = list(owed.filter(due__lt=on)) or list(owed)
+    owed = access.all(Invoice).filter(customer=customer, balance_cents__gt=0).order_by("due")
+    late = list(owed.filter(due__lt=on)[:INVOICES_SHOWN]) or list(owed[:INVOICES_SHOWN])
     try:
         wanted = free_message(customer, invoices=late, on=on)
     except Refused as refused:
         return shown | {"refusal": str(refused)}
+    channel = form["channel"].value()
+    name = str(form["name"].value() or "")[:60]
+    wanted = wanted._replace(action=wanted.action._replace(name=name))
     book = messages.open_book(access.organisation, [wanted])
     rendered, to = messages.write(
         book, wanted, on, words=messages.Words(subject, body), signature=str(access.user)
@@ -215,6 +247,8 @@ def _preview(request: HttpRequest, access: Access, subject: str, body: str) -> d
         "rendered": rendered,
         "body": messages.fragment(rendered.html),
         "to": to,
+        "by_mail": channel == Channel.EMAIL,
+        "has_subject": channel not in (Channel.SMS, Channel.CALL, Channel.TASK),
         "date": date_words(on),
     }
 
