@@ -8,7 +8,7 @@ from relance.dunning import templating
 from relance.dunning.templating import Values, faults, render
 
 VALUES = Values(
-    {"client.nom": "Café <b>Ty</b> & fils", "montant": "1 234,56 €"},
+    {"client.nom": "Café <b>Ty</b> & fils", "montant": "1\u202f234,56\u00a0€"},
     {"tableau_factures": ("F-1  100,00 €", "<table><tr><td>F-1</td></tr></table>")},
 )
 
@@ -55,6 +55,10 @@ def test_nothing_is_evaluated(source: str) -> None:
 
 def test_blocks_have_no_place_in_a_subject() -> None:
     assert faults("{{ tableau_factures }}", blocks_allowed=False)
+
+
+def test_a_subject_keeps_its_no_break_spaces() -> None:
+    assert render("{{ montant }}", "x", VALUES).subject == VALUES.names["montant"]
 
 
 def test_a_subject_is_one_line() -> None:

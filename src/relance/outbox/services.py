@@ -141,8 +141,11 @@ def queue(*, drafts: Iterable[Draft], now: datetime) -> Queued:
 
 
 def one_line(subject: str) -> str:
-    """A subject of at most 300 characters in which no name can add a header (injection)."""
-    line = " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", subject).split())
+    """A subject of at most 300 characters in which no name can add a header (injection).
+
+    French no-break spaces stay as they are.
+    """
+    line = re.sub(r"[ \x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", subject).strip(" ")
     return line if len(line) <= 300 else line[:299] + "…"
 
 
