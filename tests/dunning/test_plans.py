@@ -67,7 +67,8 @@ def test_saving_looks_again_at_those_who_follow(
     save(plan, owner, LETTER._replace(days=14))
 
     after = Outlook.objects.get().next_on
-    assert before is not None and after is not None
+    assert before is not None
+    assert after is not None
     assert (after - before).days == 7
 
 
