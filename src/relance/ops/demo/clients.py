@@ -58,7 +58,7 @@ class Client:
     postcode: str
     habit: Habit = "usual"
     rate: float = 5.0
-    euros: tuple[int, int] = (300, 4000)
+    euros: tuple[int, int] = (500, 6000)
     terms: int = 30
     plan: Literal["standard", "accounts", "invoice", ""] = "standard"
     manager: str = YANN

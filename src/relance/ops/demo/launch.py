@@ -34,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, default=Path("var/demo"), metavar="DOSSIER")
     parser.add_argument("--no-browser", action="store_true", help="n’ouvre pas le navigateur")
     parser.add_argument("--reset", action="store_true", help="recommence depuis le début")
-    parser.add_argument("--months", type=int, default=MONTHS, help="mois de passé (24)")
-    parser.add_argument("--customers", type=int, default=FULL, help="nombre de clients (60)")
+    parser.add_argument("--months", type=int, default=MONTHS, metavar="N", help="mois de passé")
+    parser.add_argument("--customers", type=int, default=FULL, metavar="N", help="clients")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -68,6 +68,7 @@ def _start(options: argparse.Namespace, data: Path) -> int:
     sink = Sink(data / "mails", answer=refusing)
     sink.start()
     try:
+        (data / "static").mkdir(exist_ok=True)
         surround(data, sink.port)
         import django
 

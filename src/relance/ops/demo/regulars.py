@@ -1,15 +1,32 @@
 """The other customers of Ateliers Kerdoncuff: they buy, and pay in their own way."""
 
-from relance.ops.demo.clients import Client
+from relance.ops.demo.clients import Client, Open
 
 REGULARS = (
     Client("Agence Ar Mor", "ar-mor", "Quimper", "29000", "good", 6, (400, 2200)),
     Client("Architectes Rivage", "rivage", "Brest", "29200", "late", 7, (900, 5500)),
     Client("Auberge du Cap", "auberge-du-cap", "Plogoff", "29770", "late", 5, (300, 2600)),
-    Client("Bijouterie Salaün", "bijouterie-salaun", "Quimper", "29000", "good", 4, (250, 1800)),
+    Client(
+        "Bijouterie Salaün",
+        "bijouterie-salaun",
+        "Quimper",
+        "29000",
+        "good",
+        4,
+        (250, 1800),
+        opened=(Open("departure", -7, 1386_00),),
+    ),
     Client("Biscuiterie du Léon", "biscuiterie-leon", "Morlaix", "29600", "usual", 7, (600, 3800)),
     Client("Cabinet Perrot et associés", "cabinet-perrot", "Quimper", "29000", "good", 5),
-    Client("Chocolaterie Morvan", "choco-morvan", "Landerneau", "29800", "usual", 6),
+    Client(
+        "Chocolaterie Morvan",
+        "choco-morvan",
+        "Landerneau",
+        "29800",
+        "usual",
+        6,
+        opened=(Open("departure", -7, 858_00),),
+    ),
     Client("Coiffure Ty Blev", "ty-blev", "Quimper", "29000", "usual", 4, (150, 900)),
     Client("Collège Saint-Corentin", "saint-corentin", "Quimper", "29000", "late", 5, (900, 5200)),
     Client(
@@ -28,7 +45,16 @@ REGULARS = (
     Client(
         "Groupe Armorique Santé", "armorique-sante", "Brest", "29200", "late", 10, plan="accounts"
     ),
-    Client("Hôtel de la Corniche", "la-corniche", "Morgat", "29160", "usual", 6, (700, 4200)),
+    Client(
+        "Hôtel de la Corniche",
+        "la-corniche",
+        "Morgat",
+        "29160",
+        "usual",
+        6,
+        (700, 4200),
+        opened=(Open("departure", 3, 2964_00),),
+    ),
     Client("Institut Marée haute", "maree-haute", "Roscoff", "29680", "good", 5, (300, 1900)),
     Client("Lycée Anne de Bretagne", "lycee-anne", "Brest", "29200", "late", 6, plan="accounts"),
     Client("Maison Le Floc’h", "maison-lefloch", "Lesneven", "29260", "usual", 6),

@@ -16,7 +16,7 @@ from relance.ops.demo.regulars import REGULARS
 from relance.ops.demo.stories import SCRIPTED
 
 ZONE = "metropole"
-QUIET_DAYS = 75
+QUIET_DAYS = 45
 """The past of a customer with a story of its own is settled so many days before today."""
 RECENT_DAYS = 100
 """Before, bills were made on Fridays and payments came on Mondays and Thursdays."""
