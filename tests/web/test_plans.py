@@ -166,6 +166,7 @@ def test_a_fault_appears_at_its_field_while_typing(camille: Client, plan: Plan) 
     fault = text.split('id="fault-id_niveau-2-days"')[1].split("</div>")[0]
     assert "se déclencherait avant le niveau 2" in fault
     assert "Quelque chose est à corriger" in text
+    assert 'id="sketch"' not in text
 
 
 def test_a_call_waits_for_a_person_and_says_why(camille: Client, plan: Plan) -> None:
@@ -222,6 +223,7 @@ def test_a_remedy_may_cross_the_due_date(camille: Client, plan: Plan) -> None:
 def test_levels_are_added_moved_and_removed(camille: Client, plan: Plan) -> None:
     added = words(save(camille, plan, do="add"))
     assert 'name="niveau-4-days" value="27"' in added
+    assert 'name="niveau-4-name" value="Niveau 5"' in added
 
     moved = words(save(camille, plan, do="up:3"))
     assert 'name="niveau-1-name" value="Dernier rappel"' in moved

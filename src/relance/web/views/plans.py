@@ -71,7 +71,10 @@ def plan_detail(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 
 @require_POST
 def plan_sketch_view(request: HttpRequest, slug: str) -> HttpResponse:
-    """The picture, dates and faults of what is being typed; nothing is saved."""
+    """The picture, dates and faults of what is being typed; nothing is saved.
+
+    While something is wrong the last picture stays, so that nothing jumps under the cursor.
+    """
     access = enter(request, slug, DunningRole.ADMIN)
     key = request.POST.get("plan", "")
     plan = (
@@ -79,7 +82,10 @@ def plan_sketch_view(request: HttpRequest, slug: str) -> HttpResponse:
     )
     form, steps = _forms(access, plan, request.POST, [])
     context = _context(request, access, plan, form, steps)
-    return render(request, "plans/_live.html", context)
+    answer = render(request, "plans/_live.html", context)
+    if not context["valid"]:
+        answer["HX-Reswap"] = "none"
+    return answer
 
 
 def _forms(
@@ -178,7 +184,12 @@ def _next_level(levels: list[dict[str, str]]) -> dict[str, str]:
     last = levels[-1] if levels else {"days": "0", "trigger": "due"}
     after = last["trigger"] == "due" and last["days"].isdecimal()
     days = min(int(last["days"][:4]) + 7, MAX_DAYS) if after else 7
-    return dict.fromkeys(FIELDS, "") | {"days": str(days), "trigger": "due", "channel": "email"}
+    return dict.fromkeys(FIELDS, "") | {
+        "name": _("Niveau %(n)d") % {"n": len(levels) + 1},
+        "days": str(days),
+        "trigger": "due",
+        "channel": "email",
+    }
 
 
 def _change_level(levels: list[dict[str, str]], verb: str, here: int, numbers: list[int]) -> None:
