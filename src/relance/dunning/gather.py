@@ -8,7 +8,8 @@ is looked up and undone, so that yesterday's question gets yesterday's answer.
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from datetime import date
-from operator import attrgetter
+from functools import partial
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
@@ -192,7 +193,8 @@ def cases(
 _as = tuple.__new__
 """`_as(engine.Invoice, facts)`: a named tuple at a third of the price of calling its class."""
 
-_BY_DUE = attrgetter("due", "id")
+_BY_DUE = itemgetter(3, 0)
+"""Due date, then id."""
 
 _DEEDS: dict[str, engine.Kind] = {"step": "sent", "ad_hoc": "ad_hoc", "campaign": "campaign"}
 
@@ -234,29 +236,37 @@ def _invoices(
         day_of("hold_until"),
     )
     changed = paid_later.keys() | disputes.keys() | holds.keys()
-    for (
-        customer, key, number, issued, due, total, balance, currency, mode, plan_on, disputed,
-        promise, hold,
-    ) in read(rows):  # fmt: skip
-        invoice = _as(
-            engine.Invoice,
-            (
-                key, number, days[issued], days[due], total, balance, currency, mode, plan_on,
-                disputed, days[promise], days[hold],
-            ),
-        )  # fmt: skip
-        if key in changed:
+    facts_of = partial(_with_dates, days) if connection.vendor == "sqlite" else _AS_THEY_ARE
+    for row in read(rows):
+        invoice = _as(engine.Invoice, facts_of(row))
+        if changed and invoice.id in changed:
+            key = row[1]
             promise_until, hold_until = holds.get(key, invoice[10:12])
             invoice = invoice._replace(
-                balance=balance + paid_later.get(key, 0),
-                disputed=disputes.get(key, disputed),
+                balance=invoice.balance + paid_later.get(key, 0),
+                disputed=disputes.get(key, invoice.disputed),
                 promise_until=promise_until,
                 hold_until=hold_until,
             )
-        found[customer].append(invoice)
+        found[row[0]].append(invoice)
     for mine in found.values():  # five at a time: cheaper than all together in the database
         mine.sort(key=_BY_DUE)
     return found
+
+
+_AS_THEY_ARE = itemgetter(slice(1, None))
+
+
+def _with_dates(days: Days, row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The facts of an invoice, in the order of `engine.Invoice`, from a row of SQLite."""
+    (
+        _customer, key, number, issued, due, total, balance, currency, mode, plan_on, disputed,
+        promise, hold,
+    ) = row  # fmt: skip
+    return (
+        key, number, days[issued], days[due], total, balance, currency, mode, plan_on, disputed,
+        days[promise], days[hold],
+    )  # fmt: skip
 
 
 def _paid_later(organisation: Organisation, on: date, window: Window) -> dict[int, int]:
