@@ -215,14 +215,16 @@ def mails(rounds: int) -> Found:
     moment = clock.local_moment(Organisation.objects.get(), MORNING) + timedelta(hours=2)
     waiting = list(Message.objects.order_by("not_before", "pk").values_list("pk", flat=True))
     size = len(waiting) // rounds
-    product, bare = [], []
+    product, bare, busy = [], [], 0.0
     for part in range(rounds):
         ids = waiting[part * size : (part + 1) * size]
         _hold_back(Message, waiting[(part + 1) * size :], moment + timedelta(days=1))
         Message.objects.filter(pk__in=ids).update(not_before=moment)
+        busy -= _cpu()
         started = time.perf_counter()
         report = worker.drain(hooks=hooks(lambda: moment), now=lambda: moment, lanes=worker.LANES)
         product.append(time.perf_counter() - started)
+        busy += _cpu()
         gone = Message.objects.filter(pk__in=ids, status=Status.SENT)
         if report.sent != size or gone.count() != size:
             raise SystemExit(f"of {size} messages: {report}")
@@ -233,6 +235,7 @@ def mails(rounds: int) -> Found:
         "seconds": product,
         "bare_seconds": bare,
         "mails": size * rounds,
+        "cpu": busy,
     }
 
 
