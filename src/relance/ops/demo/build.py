@@ -40,7 +40,8 @@ BANK, DEPARTURE, PEOPLE = time(7, 40), time(8, 30), time(10, 40)
 
 LIST_DAYS = (1, 4)
 """Long ago people did their list on Tuesdays and Fridays; lately every day."""
-EARLIEST = max(-level.days for plan in words.PLANS for level in plan.levels)
+EARLIEST = 5 + max(-level.days for plan in words.PLANS for level in plan.levels)
+"""A step before the due date may leave earlier still, when its day is no working day."""
 
 Tell = Callable[[str], None]
 
@@ -233,7 +234,8 @@ class Builder:
                 self._do(deed, day, noon)
             spoken_to = {self.customers[deed.client].pk for deed in talks}
             run.refresh(self.organisation, sorted(spoken_to), on=day)
-            self.touched -= spoken_to
+            with_actions = Action.objects.filter(customer__in=spoken_to, status=Action.Status.OPEN)
+            self.touched -= spoken_to - set(with_actions.values_list("customer_id", flat=True))
             if day > self.world.frame.recently or day.weekday() in LIST_DAYS:
                 self._do_the_list(day, noon)
 
