@@ -10,11 +10,10 @@ from django.test import Client
 from relance.accounts import clock
 from relance.accounts.models import Organisation, User
 from relance.dunning import run, services
-from relance.dunning.models import Action, Assignment, Entry, InvoiceChase, Plan, Template
+from relance.dunning.models import Action, Assignment, Entry, InvoiceChase, Plan
 from relance.history.models import Event
 from relance.ledger import services as ledger
 from relance.ledger.models import Contact, Credit, Customer, Invoice, Site
-from relance.outbox.models import Message, Status
 from tests.conftest import NOW, TODAY, at, make_customer, make_invoice
 
 D = "/d/ateliers-kerdoncuff"
@@ -417,98 +416,6 @@ def test_the_definition_is_edited_and_the_history_tells_it(
 # --- Relancer ------------------------------------------------------------------------
 
 
-def test_the_writing_page_is_empty_with_the_templates_at_its_bottom(
-    camille: Client, customer: Customer, template: Template
-) -> None:
-    """S2-03, S2-04: a template fills the text, which stays free."""
-    invoice = make_invoice(customer, "F1", days_ago(12))
-    url = f"{D}/clients/{customer.pk}/relancer/?facture={invoice.pk}"
-
-    text = unescape(camille.get(url).content.decode())
-    assert "compta@pharmacie.example" in text
-    assert 'name="subject" maxlength="200" required' in text
-    assert "Vos factures échues" not in text
-    assert text.index('name="body"') < text.index(f"modele={template.pk}")
-
-    filled = unescape(camille.get(f"{url}&modele={template.pk}").content.decode())
-    assert "Vos factures échues, {{ montant }}" in filled
-
-
-def written(**more: object) -> dict[str, object]:
-    return {
-        "to": "compta@pharmacie.example",
-        "subject": "Point",
-        "body": "Bonjour,\n\n{{ tableau_factures }}",
-    } | more
-
-
-def test_the_message_is_read_again_before_it_leaves(camille: Client, customer: Customer) -> None:
-    invoice = make_invoice(customer, "F1", days_ago(12), 123_45)
-
-    answer = camille.post(
-        f"{D}/clients/{customer.pk}/relancer/", written(facture=invoice.pk, faire="lire")
-    )
-
-    text = unescape(answer.content.decode())
-    assert '<div class="paper">' in text
-    assert "123,45\u00a0€" in text
-    assert not Message.objects.exists()
-
-
-def test_a_message_leaves_after_ten_seconds_and_may_be_called_back(
-    camille: Client, customer: Customer
-) -> None:
-    """S3-16; the words come back with it."""
-    invoice = make_invoice(customer, "F1", days_ago(12))
-    url = f"{D}/clients/{customer.pk}/relancer/"
-
-    sent = camille.post(url, written(facture=invoice.pk, faire="envoyer", copy="on"), follow=True)
-
-    message = Message.objects.get()
-    assert message.status == Status.QUEUED
-    assert message.copies == ["camille@kerdoncuff.example"]  # S2-20
-    assert message.not_before == NOW + timedelta(seconds=10)
-    assert "départ dans" in sent.content.decode()
-
-    back = camille.post(f"{url}{message.pk}/annuler/", follow=True)
-    message.refresh_from_db()
-    assert message.status == Status.CANCELLED
-    assert "Point" in back.content.decode()
-    assert "rien n’est parti" in unescape(back.content.decode())
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"to": "pas une adresse"}, "n’est pas valable"),
-        ({"to": ""}, "obligatoire"),
-        ({"facture": ""}, "au moins une facture"),
-        ({"body": "{{ client.nmo }}"}, "Vouliez-vous dire"),
-        ({"subject": "a\nBcc: x@y.example", "facture": "999999"}, "au moins une facture"),
-    ],
-)
-def test_what_cannot_be_sent_says_why_and_keeps_the_words(
-    camille: Client, customer: Customer, change: dict[str, str], said: str
-) -> None:
-    invoice = make_invoice(customer, "F1", days_ago(12))
-    values = written(facture=str(invoice.pk), faire="envoyer") | change
-
-    text = unescape(camille.post(f"{D}/clients/{customer.pk}/relancer/", values).content.decode())
-
-    assert said in text
-    assert not Message.objects.exists()
-
-
-def test_a_text_is_kept_as_a_new_template(camille: Client, customer: Customer) -> None:
-    """S2-06."""
-    invoice = make_invoice(customer, "F1", days_ago(12))
-    values = written(facture=invoice.pk, faire="modele", model_name="Point du mois")
-
-    camille.post(f"{D}/clients/{customer.pk}/relancer/", values)
-
-    assert Template.objects.get(name="Point du mois").subject == "Point"
-
-
 def test_the_next_automatic_message_can_be_read_before_it_leaves(
     camille: Client, customer: Customer
 ) -> None:
@@ -521,45 +428,6 @@ def test_the_next_automatic_message_can_be_read_before_it_leaves(
 
 
 # --- the list and the others -----------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        ("", {"Dette", "Vide", "Sans plan"}),
-        ("?etat=doivent", {"Dette"}),
-        ("?etat=retard", {"Dette"}),
-        ("?etat=sansplan", {"Sans plan"}),
-        ("?plan=aucun", {"Sans plan"}),
-        ("?etat=sansadresse", {"Vide"}),
-        ("?q=DÉTTE", {"Dette"}),
-        ("?q=%00&etat=zzz&plan=zzz", {"Dette", "Vide", "Sans plan"}),
-    ],
-)
-def test_the_list_filters(
-    camille: Client, organisation: Organisation, plan: Plan, query: str, expected: set[str]
-) -> None:
-    make_invoice(make_customer(organisation, plan, "Dette"), "F1", days_ago(12))
-    make_customer(organisation, plan, "Vide", email="")
-    make_customer(organisation, None, "Sans plan")
-
-    text = camille.get(f"{D}/clients/{query}").content.decode()
-
-    assert {name for name in ("Dette", "Vide", "Sans plan") if f"Cocher {name}" in text} == expected
-
-
-def test_the_list_costs_the_same_whatever_its_length(
-    camille: Client, organisation: Organisation, plan: Plan, django_assert_max_num_queries: Any
-) -> None:
-    for n in range(55):
-        make_invoice(
-            make_customer(organisation, plan, f"Client {n:02}", code=f"K{n}"), f"F{n}", days_ago(n)
-        )
-
-    with django_assert_max_num_queries(25):
-        text = camille.get(f"{D}/clients/").content.decode()
-
-    assert "1 à 50 sur 55" in text
 
 
 def test_a_colleague_reads_every_tab_and_can_change_nothing(

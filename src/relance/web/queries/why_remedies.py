@@ -78,7 +78,6 @@ def _customer_remedies(
     plan: engine.Plan | None,
 ) -> list[Remedy]:
     slug, pk = access.organisation.slug, customer.pk
-    plans = reverse("plan_detail", args=[slug, plan.id]) if plan else ""
     match reason.code:
         case "EXCLUDED" if customer.to_review and not customer.excluded:
             return [
@@ -121,6 +120,17 @@ def _customer_remedies(
                     f"{record}?onglet=definition#plan",
                 )
             ]
+        case _:
+            return _ledger_remedies(access, reason, record, plan)
+
+
+def _ledger_remedies(
+    access: Access, reason: engine.Reason, record: str, plan: engine.Plan | None
+) -> list[Remedy]:
+    """What can be done about his plan, his invoices and his credits."""
+    slug = access.organisation.slug
+    plans = reverse("plan_detail", args=[slug, plan.id]) if plan else ""
+    match reason.code:
         case "PLAN_PAUSED" | "BELOW_MINIMUM":
             return [Remedy(_("Revoir le plan"), wording.advice(reason, _), _("Ouvrir"), plans)]
         case "NO_OPEN_INVOICE":

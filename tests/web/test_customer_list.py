@@ -1,0 +1,80 @@
+"""The list of clients: what it finds, and what it costs."""
+
+from datetime import date, timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from relance.accounts import clock
+from relance.accounts.models import Organisation, User
+from relance.dunning.models import Plan
+from relance.ledger.models import Customer
+from tests.conftest import NOW, TODAY, at, make_customer, make_invoice
+
+D = "/d/ateliers-kerdoncuff"
+
+
+@pytest.fixture(autouse=True)
+def _frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+
+
+@pytest.fixture
+def camille(client: Client, owner: User, organisation: Organisation) -> Client:
+    client.force_login(owner)
+    return client
+
+
+def page(client: Client, customer: Customer, query: str = "") -> str:
+    answer = client.get(f"{D}/clients/{customer.pk}/{query}")
+    assert answer.status_code == 200
+    return unescape(answer.content.decode())
+
+
+def days_ago(days: int) -> date:
+    return TODAY - timedelta(days=days)
+
+
+def freeze(monkeypatch: pytest.MonkeyPatch, on: date) -> None:
+    monkeypatch.setattr(clock, "now", lambda: at(on))
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", {"Dette", "Vide", "Sans plan"}),
+        ("?etat=doivent", {"Dette"}),
+        ("?etat=retard", {"Dette"}),
+        ("?etat=sansplan", {"Sans plan"}),
+        ("?plan=aucun", {"Sans plan"}),
+        ("?etat=sansadresse", {"Vide"}),
+        ("?q=DÉTTE", {"Dette"}),
+        ("?q=%00&etat=zzz&plan=zzz", {"Dette", "Vide", "Sans plan"}),
+    ],
+)
+def test_the_list_filters(
+    camille: Client, organisation: Organisation, plan: Plan, query: str, expected: set[str]
+) -> None:
+    make_invoice(make_customer(organisation, plan, "Dette"), "F1", days_ago(12))
+    make_customer(organisation, plan, "Vide", email="")
+    make_customer(organisation, None, "Sans plan")
+
+    text = camille.get(f"{D}/clients/{query}").content.decode()
+
+    assert {name for name in ("Dette", "Vide", "Sans plan") if f"Cocher {name}" in text} == expected
+
+
+def test_the_list_costs_the_same_whatever_its_length(
+    camille: Client, organisation: Organisation, plan: Plan, django_assert_max_num_queries: Any
+) -> None:
+    for n in range(55):
+        make_invoice(
+            make_customer(organisation, plan, f"Client {n:02}", code=f"K{n}"), f"F{n}", days_ago(n)
+        )
+
+    with django_assert_max_num_queries(25):
+        text = camille.get(f"{D}/clients/").content.decode()
+
+    assert "1 à 50 sur 55" in text
