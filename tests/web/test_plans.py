@@ -120,6 +120,23 @@ def test_a_slip_is_said_with_its_two_remedies(camille: Client, plan: Plan) -> No
     assert "Ramener le DMC à 3\xa0j" in text
 
 
+def test_days_of_rest_are_told_apart_from_the_delay(camille: Client, plan: Plan) -> None:
+    """S3-22: due on Tuesday 24, J+11 is a Saturday; the delay moves to J+12, a Sunday."""
+    text = live(camille, plan, **{"niveau-2-days": 11})
+
+    assert "partira à J+12, pas à J+11." in text
+    assert "les jours de repos le portent à J+13." in text
+
+
+def test_a_level_that_the_next_one_overtakes_is_said(camille: Client, plan: Plan) -> None:
+    """S3-22: by age, the third level takes the place of the second within its delay."""
+    text = live(camille, plan, progression="age", **{"niveau-2-days": 8, "niveau-3-days": 10})
+
+    assert "ne partira jamais" in text
+    assert "Le niveau suivant le rattrape" in text
+    assert 'value="delay:' in text
+
+
 def test_the_page_costs_the_same_with_many_levels(
     camille: Client, plan: Plan, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from django.utils.translation import gettext as _
 
@@ -97,7 +97,7 @@ def sketch(
     return Sketch(
         _draw(organisation, plan, due, planned, slipping, today),
         departures,
-        [_warning(plan, slip, due) for slip in slipping.values()],
+        [_warning(plan, slip, due, planned.get(slip.level)) for slip in slipping.values()],
         _hints(organisation, rows),
         _legend(plan),
     )
@@ -105,17 +105,17 @@ def sketch(
 
 def _legend(plan: engine.Plan) -> str:
     guard = _("DMC : aucun message pendant %(n)s") % {"n": french.days(plan.min_contact_days)}
-    return legend(
-        [
-            ("auto", _("automatique")),
-            ("manual", _("à la main")),
-            *([("guard", guard)] if plan.min_contact_days else []),
-            ("rest", _("jours de repos")),
-        ]
-    )
+    entries: list[tuple[Literal["auto", "manual", "guard", "rest"], str]] = [
+        ("auto", _("automatique")),
+        ("manual", _("à la main")),
+        ("guard", guard),
+        ("rest", _("jours de repos")),
+    ]
+    return legend(entry for entry in entries if plan.min_contact_days or entry[0] != "guard")
 
 
-def _warning(plan: engine.Plan, slip: EngineSlip, due: date) -> SlipWarning:
+def _warning(plan: engine.Plan, slip: EngineSlip, due: date, leaves: date | None) -> SlipWarning:
+    """`leaves`: the date that the calendar makes of it, days of rest included."""
     step = plan.steps[slip.level - 1]
     name = f"{step.name}{french.NBSP}({step.level})"
     if slip.real_day is None:
@@ -128,6 +128,8 @@ def _warning(plan: engine.Plan, slip: EngineSlip, due: date) -> SlipWarning:
             "",
             _delay_for(plan, slip.level, due),
         )
+    calendar = (leaves - due).days if leaves else slip.real_day
+    rest = _(" Ici, les jours de repos le portent à %(day)s.") % {"day": j(calendar)}
     from_due = step.anchor == "due"
     trigger = slip.real_day if from_due else step.days + (slip.days or 0)
     return SlipWarning(
@@ -139,7 +141,8 @@ def _warning(plan: engine.Plan, slip: EngineSlip, due: date) -> SlipWarning:
             "name": _before(plan, slip.level),
             "day": j(slip.real_day - plan.min_contact_days),
             "n": plan.min_contact_days,
-        },
+        }
+        + (rest if calendar != slip.real_day else ""),
         trigger,
         j(trigger) if from_due else french.days(trigger),
         _delay_for(plan, slip.level, due),
