@@ -5,7 +5,7 @@ The outbox knows nothing of plans; it calls these two per batch (engine rules 3.
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
 from relance.accounts import clock
@@ -85,10 +85,15 @@ def _recheck_some(
 
 
 def _recheck_free(case: engine.Case, lines: Sequence[MessageInvoice]) -> Verdict | None:
-    """A message written by a person replaces no step: it only dies when all it asks is paid."""
-    owed = {invoice.id for invoice in case.invoices if invoice.balance > 0}
+    """A message written by a person replaces no step: it dies when what it asks is not owed.
+
+    Its words are the person's own: nothing can be taken out of them.
+    """
+    owed = {invoice.id: invoice.balance for invoice in case.invoices if invoice.balance > 0}
     if lines and not any(line.invoice_id in owed for line in lines):
         return Cancel("SETTLED")
+    if any(owed.get(line.invoice_id) != line.amount_cents for line in lines):
+        return Cancel("CHANGED")
     return None
 
 
@@ -160,7 +165,7 @@ def record(sent: Sequence[Message]) -> None:
             [entry for m in mine for entry in _entries(organisation, m, lines[m.pk], on)],
             batch_size=2000,
         )
-        close_actions([m.action_id for m in mine if m.action_id], on=on)
+        close_actions(mine, on=on)
         chases = [
             InvoiceChase(
                 organisation=organisation,
@@ -306,11 +311,21 @@ def _facts(message: Message, lines: Sequence[MessageInvoice], on: date) -> list[
     ]
 
 
-def close_actions(ids: Collection[int], *, on: date) -> None:
-    """The manual actions whose message has left are done."""
-    Action.objects.filter(pk__in=ids, status=Action.Status.OPEN).update(
-        status=Action.Status.DONE, closed_on=on
-    )
+def close_actions(sent: Sequence[Message], *, on: date) -> None:
+    """The manual actions whose message has left are done, by the one who sent it.
+
+    A pass may have withdrawn them while the message was on its way.
+    """
+    for message in sent:
+        if message.action_id is not None:
+            Action.objects.filter(
+                pk=message.action_id, status__in=[Action.Status.OPEN, Action.Status.WITHDRAWN]
+            ).update(
+                status=Action.Status.DONE,
+                closed_on=on,
+                closed_by=message.made_by_id,
+                withdrawn_reason="",
+            )
 
 
 def save_chases(chases: list[InvoiceChase]) -> None:

@@ -17,7 +17,10 @@ from relance.engine import deeds, wording
 from relance.engine import model as engine
 from relance.engine.review import recheck
 from relance.outbox import services as outbox
-from relance.outbox.models import Message
+from relance.outbox.models import Message, Status
+
+ON_ITS_WAY = [*outbox.NOT_GONE, Status.SENDING, Status.UNCERTAIN]
+"""States of a message whose action waits for nobody until it ends."""
 
 UNDO_SECONDS = 10
 """A manual message waits this long before it leaves, so that one may call it back."""
@@ -196,7 +199,10 @@ def change_owners(
 
 
 def _locked(action: Action) -> Action:
-    """The row as it is now, ours until the end of the transaction; `Refused` when it is closed."""
+    """The row as it is now, ours until the end of the transaction.
+
+    `Refused` when it is closed, or when somebody has sent it and its message has not ended.
+    """
     fresh = (
         Action.objects.select_for_update(of=("self",))
         .select_related("organisation", "plan", "customer")
@@ -209,6 +215,8 @@ def _locked(action: Action) -> Action:
             % {"who": who, "status": fresh.get_status_display().lower()},
             "CLOSED",
         )
+    if Message.objects.filter(action_id=fresh.pk, status__in=ON_ITS_WAY).exists():
+        raise Refused(_("Ce message est déjà en route."), "ALREADY_QUEUED")
     return fresh
 
 

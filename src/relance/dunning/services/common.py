@@ -1,6 +1,6 @@
 """What the verbs of this room share: the refusal, the case of a customer, what is written down."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, datetime
 
 from django.utils.translation import gettext as _
@@ -29,14 +29,16 @@ def case_of(
     customer_id: int,
     on: date,
     *,
+    without_messages: Collection[int] = (),
     without_actions_of: date | None = None,
 ) -> engine.Case:
-    """The engine's case of one customer on a date."""
+    """The engine's case of one customer on a date; what is left out as `cases` says."""
     [case] = cases(
         organisation,
         on,
         Window(ids=(customer_id,)),
         plans_of(organisation),
+        without_messages=without_messages,
         without_actions_of=without_actions_of,
     )
     return case

@@ -13,9 +13,12 @@ from relance.dunning.run import refresh
 from relance.dunning.services.common import Refused, case_of, chased, enter, tell
 from relance.engine import deeds
 from relance.engine import model as engine
+from relance.engine.progress import progress
 from relance.history import services as history
 from relance.history.services import Fact
 from relance.ledger.models import Customer, Invoice
+from relance.outbox import services as outbox
+from relance.outbox.models import Message
 
 
 @transaction.atomic
@@ -29,17 +32,25 @@ def mark_as_chased(
 ) -> None:
     """A relance made elsewhere, by telephone for instance (S4-23): a contact, next level done.
 
-    In invoice scope `invoice` says which; in customer scope every carrier is meant.
+    In invoice scope `invoice` says which; in customer scope every carrier is meant. A message
+    that still waits has done nothing yet: the mark takes its level, and the re-check stops it.
     """
     organisation = customer.organisation
-    case = case_of(organisation, customer.pk, on)
+    waiting = Message.objects.filter(customer=customer, status__in=outbox.NOT_GONE)
+    case = case_of(
+        organisation,
+        customer.pk,
+        on,
+        without_messages=list(waiting.values_list("pk", flat=True)),
+    )
     one = _scoped(case, invoice)
     entries = deeds.marked(case, on, rules_of(organisation), one)
     enter(organisation, customer.pk, entries)
     for entry in entries:
-        if entry.level and entry.reference is not None and case.plan:
-            name = case.plan.steps[entry.level - 1].name
-            chased(organisation, [entry.reference], on, entry.level, name)
+        if entry.reference is not None and case.plan:
+            level = _raised(case, entry)
+            name = case.plan.steps[level - 1].name if level else ""
+            chased(organisation, [entry.reference], on, level, name)
     _after_deed(
         "marked_as_chased", customer, entries, actor=actor, on=on, now=now, data={"by": "hand"}
     )
@@ -88,6 +99,14 @@ def set_level(
         now=now,
         data={"level": level, "name": name},
     )
+
+
+def _raised(case: engine.Case, entry: engine.Entry) -> int:
+    """The level that a mark gives its carrier; 0 at or under the one reached: a date only."""
+    done = progress(
+        one for one in case.history if (one.plan, one.reference) == (entry.plan, entry.reference)
+    )
+    return entry.level if entry.level > done.reached else 0
 
 
 def _scoped(case: engine.Case, invoice: Invoice | None) -> engine.Id | None:

@@ -16,6 +16,7 @@ from relance.accounts.models import User
 from relance.dunning import messages, run
 from relance.dunning import queries as dunning
 from relance.dunning.models import Action, Entry, Outlook
+from relance.dunning.services.actions import ON_ITS_WAY
 from relance.ledger.models import Customer, Hold, Invoice, Payment
 from relance.outbox.models import Message, MessageInvoice, Status
 
@@ -26,14 +27,6 @@ READ_AHEAD = 60
 ERRORS_DAYS = 30
 PROMISE_DAYS = 14
 """A broken promise stays in sight so long, unless a person took it up."""
-ON_ITS_WAY = [
-    Status.DRAFT,
-    Status.TO_APPROVE,
-    Status.QUEUED,
-    Status.RETRYING,
-    Status.SENDING,
-    Status.UNCERTAIN,
-]
 
 
 class Tally(NamedTuple):

@@ -1,0 +1,120 @@
+"""What people do while something is on its way: one step, one level, one message."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from relance.accounts.models import User
+from relance.dunning import messages as writing
+from relance.dunning import run, services
+from relance.dunning.hooks import hooks
+from relance.dunning.models import Action, Entry, InvoiceChase, Plan, Step
+from relance.ledger import services as ledger
+from relance.ledger.models import Customer
+from relance.outbox import identity
+from relance.outbox.channels.base import DeliveryError
+from relance.outbox.channels.fake import FakeChannel
+from relance.outbox.delivery import deliver_batch
+from relance.outbox.models import Message, Status
+from tests.conftest import at, make_invoice
+
+DUE = date(2026, 11, 2)
+ON = DUE + timedelta(days=7)
+
+
+def run_on(customer: Customer, on: date) -> None:
+    run.run(customer.organisation, on=on, now=at(on), spread=False, pause=0)
+
+
+def deliver(on: date, *, after: timedelta = timedelta(0), greylisted: str = "") -> None:
+    """Hand over what is due `after` the hour of `on`; one address may be told to come back."""
+    moment = at(on) + after
+    wait = DeliveryError("451 4.7.1 come back later", code=451)
+    deliver_batch(
+        worker=identity.new_name(),
+        now=lambda: moment,
+        hooks=hooks(lambda: moment),
+        channels={"email": lambda: FakeChannel(errors={greylisted: wait} if greylisted else {})},
+    )
+
+
+def done(customer: Customer) -> list[tuple[str, int]]:
+    return [
+        (entry.kind, entry.level) for entry in Entry.objects.filter(customer=customer, void=False)
+    ]
+
+
+def manual_second_level(plan: Plan) -> None:
+    Step.objects.filter(plan=plan, level=2).update(automatic=False)
+
+
+def test_a_call_before_the_queued_message_leaves_takes_its_level(
+    customer: Customer, owner: User
+) -> None:
+    """Section 4 and S4-23: the next level counts as done once, whatever waits in the queue."""
+    make_invoice(customer, "F-1", DUE)
+    run_on(customer, ON)
+    services.mark_as_chased(customer, actor=owner, on=ON, now=at(ON))
+    deliver(ON)
+    assert done(customer) == [("marked", 2)]
+    assert Message.objects.get().status == Status.CANCELLED
+
+
+def test_a_mark_never_lowers_the_level_that_lists_show(
+    customer: Customer, plan: Plan, owner: User
+) -> None:
+    """Section 4: at or under the level reached a mark is dated, and changes no level."""
+    Plan.objects.filter(pk=plan.pk).update(progression="age")
+    make_invoice(customer, "F-1", DUE)
+    services.set_level(customer, level=3, actor=owner, on=ON, now=at(ON))
+    services.mark_as_chased(customer, actor=owner, on=ON, now=at(ON))
+    chase = InvoiceChase.objects.get()
+    assert (chase.level, chase.level_name, chase.last_on) == (3, "Dernier rappel", ON)
+
+
+def test_words_of_a_person_do_not_ask_for_what_was_paid_meanwhile(
+    customer: Customer, owner: User
+) -> None:
+    """Section 10: a paid invoice is in no message, even one that had to wait for its server."""
+    invoices = [make_invoice(customer, number, DUE) for number in ("F-1", "F-2")]
+    words = writing.Words("Vos factures", "{{ tableau_factures }}")
+    services.write_to(customer, invoices=invoices, words=words, actor=owner, on=ON, now=at(ON))
+    ledger.record_payment(invoice=invoices[0], amount_cents=100_00, on=ON, now=at(ON))
+    deliver(ON, after=timedelta(minutes=1))
+    message = Message.objects.get()
+    assert (message.status, message.reason) == (Status.CANCELLED, "CHANGED")
+
+
+def test_an_action_whose_message_had_to_wait_is_done_by_its_sender(
+    customer: Customer, plan: Plan, owner: User
+) -> None:
+    """3.10: the pass of the next day finds it on its way; when it has left, the action is done."""
+    manual_second_level(plan)
+    make_invoice(customer, "F-1", DUE)
+    run_on(customer, ON)
+    action = Action.objects.get()
+    services.send_action(action, actor=owner, on=ON, now=at(ON))
+    deliver(ON, after=timedelta(minutes=1), greylisted=str(customer.email))
+    following = ON + timedelta(days=1)
+    run_on(customer, following)
+    deliver(following)
+    action.refresh_from_db()
+    assert (action.status, action.closed_by, action.withdrawn_reason) == ("done", owner, "")
+    assert done(customer) == [("sent", 2)]
+
+
+@pytest.mark.parametrize("verb", [services.skip_action, services.complete_action])
+def test_an_action_on_its_way_waits_for_nobody(
+    customer: Customer, plan: Plan, owner: User, verb: object
+) -> None:
+    """Two owners: the second one learns that the first has sent it."""
+    manual_second_level(plan)
+    make_invoice(customer, "F-1", DUE)
+    run_on(customer, ON)
+    action = Action.objects.get()
+    services.send_action(action, actor=owner, on=ON, now=at(ON))
+    assert callable(verb)
+    with pytest.raises(services.Refused) as refused:
+        verb(action, actor=owner, on=ON, now=at(ON))
+    assert refused.value.code == "ALREADY_QUEUED"
+    assert done(customer) == []
