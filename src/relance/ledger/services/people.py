@@ -192,7 +192,6 @@ def save_site(
 
 
 @transaction.atomic
-@transaction.atomic
 def refuse_address(
     *, organisation: Organisation, email: str, customer_id: int, on: date, now: datetime
 ) -> None:
