@@ -318,6 +318,24 @@ def test_a_button_that_nobody_made_changes_nothing(camille: Client, plan: Plan, 
     assert 'name="niveau-1-name" value="Second rappel"' in text
 
 
+def test_thirty_levels_a_day_apart_are_still_drawn(camille: Client, plan: Plan) -> None:
+    """S3-22: each waits for the one before it."""
+    levels = {"niveau-TOTAL_FORMS": "30", "min_contact_days": "30"}
+    for n in range(30):
+        levels |= {
+            f"niveau-{n}-name": f"N{n}",
+            f"niveau-{n}-days": str(n),
+            f"niveau-{n}-trigger": "due",
+            f"niveau-{n}-channel": "call",
+            f"niveau-{n}-template": "",
+            f"niveau-{n}-automatic": "",
+        }
+    text = live(camille, plan, **levels)
+
+    assert text.count("partira à J+") == 29
+    assert "Ramener le DMC à 1\xa0j" in text
+
+
 def test_buttons_survive_a_count_of_levels_that_is_none(camille: Client, plan: Plan) -> None:
     for total in ("100000", "-1", "", "²"):
         words(save(camille, plan, do="add", **{"niveau-TOTAL_FORMS": total}))

@@ -1,6 +1,6 @@
 """What a plan would do, drawn before it is saved: for a model invoice, and for its customers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Literal, NamedTuple
 
@@ -85,6 +85,7 @@ def sketch(
         p.action.level: p.on for p in reversed(model_forecast(plan, due, rules_of(organisation)))
     }
     slipping = {slip.level: slip for slip in slips(plan, due)}
+    delays = _delays_for(plan, slipping, due)
     departures = []
     for step in plan.steps:
         on = planned.get(step.level)
@@ -97,7 +98,10 @@ def sketch(
     return Sketch(
         _draw(organisation, plan, due, planned, slipping, today),
         departures,
-        [_warning(plan, slip, due, planned.get(slip.level)) for slip in slipping.values()],
+        [
+            _warning(plan, slip, due, planned.get(slip.level), delays.get(slip.level))
+            for slip in slipping.values()
+        ],
         _hints(organisation, rows),
         _legend(plan),
     )
@@ -114,7 +118,9 @@ def _legend(plan: engine.Plan) -> str:
     return legend(entry for entry in entries if plan.min_contact_days or entry[0] != "guard")
 
 
-def _warning(plan: engine.Plan, slip: EngineSlip, due: date, leaves: date | None) -> SlipWarning:
+def _warning(
+    plan: engine.Plan, slip: EngineSlip, due: date, leaves: date | None, delay: int | None
+) -> SlipWarning:
     """`leaves`: the date that the calendar makes of it, days of rest included."""
     step = plan.steps[slip.level - 1]
     name = f"{step.name}{french.NBSP}({step.level})"
@@ -126,7 +132,7 @@ def _warning(plan: engine.Plan, slip: EngineSlip, due: date, leaves: date | None
             % {"n": plan.min_contact_days},
             None,
             "",
-            _delay_for(plan, slip.level, due),
+            delay,
         )
     calendar = (leaves - due).days if leaves else slip.real_day
     rest = _(" Ici, les jours de repos le portent à %(day)s.") % {"day": j(calendar)}
@@ -145,7 +151,7 @@ def _warning(plan: engine.Plan, slip: EngineSlip, due: date, leaves: date | None
         + (rest if calendar != slip.real_day else ""),
         trigger,
         j(trigger) if from_due else french.days(trigger),
-        _delay_for(plan, slip.level, due),
+        delay,
     )
 
 
@@ -155,13 +161,20 @@ def _before(plan: engine.Plan, level: int) -> str:
     return f"{spoken[-1].name}{french.NBSP}({spoken[-1].level})" if spoken else ""
 
 
-def _delay_for(plan: engine.Plan, level: int, due: date) -> int | None:
-    """The longest shorter DMC with which the level leaves at its trigger, None when none does."""
+def _delays_for(plan: engine.Plan, levels: Iterable[int], due: date) -> dict[int, int]:
+    """For each level, the longest shorter DMC with which it leaves at its trigger, if there is one.
+
+    Every DMC is tried once for all levels, from the longest, until none slips any more.
+    """
+    found: dict[int, int] = {}
+    waiting = set(levels)
     for delay in range(plan.min_contact_days - 1, -1, -1):
+        if not waiting:
+            break
         held = {slip.level for slip in slips(plan._replace(min_contact_days=delay), due)}
-        if level not in held:
-            return delay
-    return None
+        found |= dict.fromkeys(waiting - held, delay)
+        waiting &= held
+    return found
 
 
 def _hints(organisation: Organisation, rows: Sequence[Step]) -> dict[int, str]:
