@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 REPLAY_USAGE = "usage : relance replay FICHIER.json [--reasons AAAA-MM-JJ]"
 BAD_DOCUMENT = 2
+CANNOT_WRITE = 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -91,7 +92,7 @@ def complain(message: str) -> None:
 
 
 def write_lines(lines: Iterable[str]) -> int:
-    """Lines in UTF-8 on standard output; a reader that stops early is no error."""
+    """Lines in UTF-8 on standard output; a reader that stops early is no error, a full disk is one."""
     output = sys.stdout.buffer
     try:
         for line in lines:
@@ -99,4 +100,8 @@ def write_lines(lines: Iterable[str]) -> int:
         output.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        complain(f"écriture impossible : {error.strerror}")
+        return CANNOT_WRITE
     return 0

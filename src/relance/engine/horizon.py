@@ -8,7 +8,7 @@ from datetime import date
 from relance.engine.calendar import shift
 from relance.engine.model import Case, Decision, Rules
 from relance.engine.progress import progress, recall
-from relance.engine.schedule import trigger_of
+from relance.engine.schedule import is_before, trigger_of
 
 
 def next_change(case: Case, decision: Decision, rules: Rules) -> date:
@@ -37,6 +37,8 @@ def _turning_points(case: Case, decision: Decision, rules: Rules) -> Iterator[da
     for carrier in decision.carriers:
         reference = carrier.reference
         yield reference.due
+        if reference.due > decision.on and any(is_before(step) for step in plan.steps[carrier.reached :]):
+            yield shift(decision.on, 1)  # any day may be the last one on which it can leave
         if carrier.leaves is not None:
             yield carrier.leaves
         done = progress(past.entries.get(reference.id, ()))
