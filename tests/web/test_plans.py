@@ -357,6 +357,16 @@ def test_two_plans_cannot_bear_one_name(
     assert "porte déjà ce nom" in words(save(camille, plan, name="Autre"))
 
 
+def test_a_new_plan_is_drawn_from_its_first_level_on(
+    camille: Client, organisation: Organisation
+) -> None:
+    empty = words(camille.get(f"{D}/plans/nouveau/"))
+    assert "Ajoutez un premier niveau" in empty
+    assert 'value="Nouveau plan"' in empty
+
+    assert "Niveau 1\xa0(1)" in words(save(camille, None, do="add"))
+
+
 def test_a_copy_begins_with_the_same_levels(camille: Client, plan: Plan) -> None:
     text = words(camille.get(f"{D}/plans/nouveau/?plan={plan.pk}"))
 

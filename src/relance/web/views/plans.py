@@ -48,7 +48,7 @@ def plan_list(request: HttpRequest, slug: str) -> HttpResponse:
 def plan_new(request: HttpRequest, slug: str) -> HttpResponse:
     """An empty plan, or a copy of another one (`?plan=`)."""
     access = enter(request, slug, DunningRole.ADMIN)
-    plan = Plan(organisation=access.organisation)
+    plan = Plan(organisation=access.organisation, name=_("Nouveau plan"))
     source = request.GET.get("plan", "")
     steps: list[dict[str, Any]] = []
     if source.isdecimal():
