@@ -92,7 +92,7 @@ def complain(message: str) -> None:
 
 
 def write_lines(lines: Iterable[str]) -> int:
-    """Lines in UTF-8 on standard output; a reader that stops early is no error, a full disk is one."""
+    """Lines in UTF-8 on standard output; a reader that stops early is no error."""
     output = sys.stdout.buffer
     try:
         for line in lines:
