@@ -4,7 +4,7 @@ import pytest
 
 from relance.accounts.models import Organisation, User
 from relance.dunning import starters, templating
-from relance.dunning.models import Action, Outlook, Plan, Template
+from relance.dunning.models import Action, Entry, Outlook, Plan, Template
 from relance.dunning.services import Refused
 from relance.dunning.services.plans import (
     PlanRefused,
@@ -99,6 +99,25 @@ def test_a_plan_followed_or_used_is_not_deleted(
         due_on=TODAY,
         amount_cents=1,
         invoice_count=1,
+    )
+    with pytest.raises(Refused, match="a déjà servi"):
+        delete_plan(plan, actor=owner, on=TODAY, now=NOW)
+
+
+def test_a_plan_that_only_sent_by_itself_is_not_deleted_either(
+    organisation: Organisation, plan: Plan, owner: User, customer: Customer
+) -> None:
+    """Its levels would be forgotten: entries without a plan raise nothing."""
+    plan.assignments.all().delete()
+    Entry.objects.create(
+        organisation=organisation,
+        customer=customer,
+        plan=plan,
+        reference=make_invoice(customer, "F1", TODAY),
+        on=TODAY,
+        kind="sent",
+        level=1,
+        by_run=True,
     )
     with pytest.raises(Refused, match="a déjà servi"):
         delete_plan(plan, actor=owner, on=TODAY, now=NOW)

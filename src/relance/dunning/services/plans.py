@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from relance.accounts.models import Organisation, User
 from relance.dunning import templating
 from relance.dunning.gather import to_engine
-from relance.dunning.models import Action, Assignment, Channel, Plan, Step, Template
+from relance.dunning.models import Action, Assignment, Channel, Entry, Plan, Step, Template
 from relance.dunning.run import refresh
 from relance.dunning.services.common import Refused
 from relance.dunning.services.switch import switch_sending
@@ -111,7 +111,7 @@ def look_again(plan: Plan, *, on: date) -> None:
 
 @transaction.atomic
 def delete_plan(plan: Plan, *, actor: User, on: date, now: datetime) -> None:
-    """Remove a plan that nobody follows and that has no action open; Refused otherwise."""
+    """Remove a plan that nobody follows and by which nothing was ever done; Refused otherwise."""
     followers = plan.assignments.count()
     if followers:
         raise Refused(
@@ -119,7 +119,8 @@ def delete_plan(plan: Plan, *, actor: User, on: date, now: datetime) -> None:
             % {"n": followers},
             "IN_USE",
         )
-    if Action.objects.filter(plan=plan).exists():
+    used = Entry.objects.filter(plan=plan).exists() or Action.objects.filter(plan=plan).exists()
+    if used:
         raise Refused(
             _("Ce plan a déjà servi : mettez-le en pause, son historique reste lisible."), "IN_USE"
         )
