@@ -10,7 +10,7 @@ from django.test import Client
 from relance.accounts import clock
 from relance.accounts.models import Organisation, User
 from relance.dunning import run
-from relance.dunning.models import InvoiceChase, Plan
+from relance.dunning.models import InvoiceChase, Outlook, Plan
 from relance.ledger import services as ledger
 from relance.ledger.models import Customer
 from tests.conftest import NOW, TODAY, at, make_customer, make_invoice
@@ -221,9 +221,24 @@ def test_the_box_of_the_panel_switches_the_plan_off_for_one_invoice(
     text = answer.content.decode()
     assert "Le plan de relance est désactivé pour cette facture." in text
     assert "Plan de relance désactivé" in text
+    assert Outlook.objects.get(customer=customer).code == "NOTHING_CHASEABLE"
     camille.post(url, {"plan_on": "1"})
     invoice.refresh_from_db()
     assert invoice.plan_on is True
+    assert Outlook.objects.get(customer=customer).code != "NOTHING_CHASEABLE"
+
+
+def test_closing_the_panel_leads_back_to_the_list_and_nowhere_else(
+    camille: Client, customer: Customer
+) -> None:
+    invoice = make_invoice(customer, "F1", days_ago(12))
+    url = f"/d/ateliers-kerdoncuff/factures/{invoice.pk}/panneau/"
+
+    known = camille.get(url, {"retour": "?etat=retard"}).content.decode()
+    foreign = camille.get(url, {"retour": "https://ailleurs.example/"}).content.decode()
+
+    assert 'href="?etat=retard"' in known
+    assert "ailleurs.example" not in foreign
 
 
 def test_the_history_of_an_invoice_mixes_changes_and_messages_that_open_as_sent(

@@ -1,5 +1,6 @@
 """Tableau de bord: how much is owed, since when, and every invoice with where its chase stands."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
 from relance.dunning.models import Plan
+from relance.dunning.run import refresh
 from relance.ledger import services as ledger
 from relance.ledger.models import Invoice
 from relance.web import french
@@ -132,8 +134,14 @@ def invoice_panel(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """The side panel of one invoice, asked for by htmx while the list stays."""
     access = enter(request, slug)
     context = _panel(access, access.get(Invoice, pk=pk), today_of(request, access))
-    context |= {"back": request.GET.get("retour", "")[:300]}
+    context |= {"back": _list_of(request.GET)}
     return render(request, "dashboard/_panel.html", context)
+
+
+def _list_of(values: Mapping[str, str]) -> str:
+    """The query of the list behind the panel; another address is not ours to lead to."""
+    back = values.get("retour", "")[:300]
+    return back if back.startswith("?") else ""
 
 
 def _panel(access: Access, invoice: Invoice, today: date) -> dict[str, Any]:
@@ -220,9 +228,10 @@ def invoice_plan_switch(request: HttpRequest, slug: str, pk: int) -> HttpRespons
         now=moment(request),
         actor=user_of(request),
     )
+    refresh(access.organisation, [invoice.customer_id], on=today)
     if getattr(request, "htmx", False):
         context = _panel(access, invoice, today)
-        context |= {"back": request.POST.get("retour", "")[:300]}
+        context |= {"back": _list_of(request.POST)}
         return render(request, "dashboard/_panel.html", context)
     if request.POST.get("fiche") == "1":
         return redirect("customer_detail", slug, invoice.customer_id)
