@@ -68,7 +68,7 @@ def _following(request: HttpRequest, access: Access, action: Action) -> Action |
     asked = request.POST.get("next", "")
     if asked.isdecimal():
         open_now = morning.waiting_actions(access).exclude(pk=action.pk)
-        return open_now.filter(pk=int(asked)).select_related("customer").first()
+        return open_now.filter(pk=int(asked[:18])).select_related("customer").first()
     if is_piece(request):
         return None
     later = mine.exclude(pk=action.pk)

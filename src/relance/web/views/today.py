@@ -89,9 +89,10 @@ def _selected(request: HttpRequest, access: Access, to_do: list[Action]) -> Acti
     """The action asked for in the address, else the first of the list."""
     asked = request.GET.get("action", "")
     if asked.isdecimal():
-        found = next((one for one in to_do if one.pk == int(asked)), None)
+        key = int(asked[:18])
+        found = next((one for one in to_do if one.pk == key), None)
         if found is None:
-            found = access.all(Action).filter(pk=int(asked)).select_related("customer").first()
+            found = access.all(Action).filter(pk=key).select_related("customer").first()
         if found is not None:
             return found
     return to_do[0] if to_do else None
