@@ -42,6 +42,8 @@ LIST_DAYS = (1, 4)
 """Long ago people did their list on Tuesdays and Fridays; lately every day."""
 EARLIEST = 5 + max(-level.days for plan in words.PLANS for level in plan.levels)
 """A step before the due date may leave earlier still, when its day is no working day."""
+BEFORE = 1
+"""The highest level that comes before the due date in one of the plans."""
 
 Tell = Callable[[str], None]
 
@@ -222,13 +224,11 @@ class Builder:
             for deed in deeds:
                 if deed.morning:
                     self._do(deed, day, morning)
-        if not is_working_day(self.organisation.zone, day):
-            return
         start = self.moment(day, DEPARTURE)
         if start <= self.until:
             self._depart(day, start)
         noon = self.moment(day, PEOPLE)
-        if noon <= self.until:
+        if noon <= self.until and is_working_day(self.organisation.zone, day):
             talks = [deed for deed in deeds if not deed.morning]
             for deed in talks:
                 self._do(deed, day, noon)
@@ -245,11 +245,14 @@ class Builder:
         An action needs a step whose day has come. Of a customer to whom nothing happened since
         he was last looked at, his outlook tells that day; of another, no step can come earlier
         than `EARLIEST` days before an open invoice is due, and only his own open actions can be
-        withdrawn. A step that already waits for a person changes nothing while it waits, except
-        that in a plan by invoice another invoice of his may have a step of its own.
+        withdrawn. A step that already waits for a person changes nothing while it waits, unless
+        it comes before the due date, which ends it, or the plan is by invoice, where another
+        invoice of his may have a step of its own.
         """
         mine = {"organisation": self.organisation}
-        waiting = Q(state="pending") & Q(customer__assignment__plan__scope="customer")
+        waiting = Q(state="pending", next_level__gt=BEFORE) & Q(
+            customer__assignment__plan__scope="customer"
+        )
         steps = Outlook.objects.filter(next_on__lte=day, **mine).exclude(waiting)
         ended = Hold.objects.filter(until__gte=self.last_run, until__lt=day, **mine)
         if steps.exclude(customer__in=self.touched).exists() or ended.exists():

@@ -80,7 +80,7 @@ retard de {{ retard }} jours :
 
 {{ tableau_factures }}
 
-Nous vous remercions de le régler sous huit jours. Si une difficulté ou un désaccord l’empêche, \
+Nous vous remercions d’y procéder sous huit jours. Si une difficulté ou un désaccord l’empêche, \
 dites-le-nous : nous chercherons une solution avec vous.
 
 Bien cordialement,

@@ -131,7 +131,7 @@ def read_headers(folder: Path, name: str) -> Received:
 def _words(headers: Message, name: str) -> str:
     raw = str(headers.get(name, ""))
     try:
-        return re.sub(r"\s+", " ", str(make_header(decode_header(raw)))).strip()
+        return re.sub(r"[ \t\r\n]+", " ", str(make_header(decode_header(raw)))).strip()
     except (ValueError, LookupError):
         return raw
 
