@@ -75,7 +75,12 @@ def flag_of(field: str) -> Any:
 
 
 class Window(NamedTuple):
-    """Customers to look at: consecutive ids (the pass), or a few chosen ones (a page)."""
+    """Customers to look at: consecutive ids (the pass), or a few chosen ones (a page).
+
+    Tables without an index over organisation and customer are asked by customer alone, for SQLite
+    without statistics would walk all rows of the organisation; what belongs to the customers of
+    another dossier in between is never looked up.
+    """
 
     first: int = 0
     last: int = 0
@@ -151,7 +156,7 @@ def cases(
     history = _history(organisation, on, window, days, without_messages, without_actions_of)
     unapplied = _credits(organisation, on, window)
     holds = _customer_holds(organisation, on, window)
-    reachable = _reachable_by_contact(organisation, window)
+    reachable = _reachable_by_contact(window)
     customers = (
         Customer.objects.filter(window.q("id"), organisation=organisation)
         .order_by("id")
@@ -167,7 +172,6 @@ def cases(
             "postcode",
         )
     )
-    # By customer alone: without statistics SQLite would walk all rows of the organisation.
     followed = dict(
         read(Assignment.objects.filter(window.q()).values_list("customer_id", "plan_id"))
     )
@@ -291,10 +295,8 @@ def _disputes(organisation: Organisation, on: date, window: Window) -> dict[int,
     return then
 
 
-def _changed_holds(organisation: Organisation, on: date, window: Window) -> QuerySet[Hold]:
-    return Hold.objects.filter(
-        Q(made_on__gt=on) | Q(ended_on__gt=on), window.q(), organisation=organisation
-    )
+def _changed_holds(on: date, window: Window) -> QuerySet[Hold]:
+    return Hold.objects.filter(Q(made_on__gt=on) | Q(ended_on__gt=on), window.q())
 
 
 def _invoice_holds(
@@ -302,7 +304,7 @@ def _invoice_holds(
 ) -> dict[int, tuple[date | None, date | None]]:
     """(promise until, hold until) on `on`, for the invoices where a hold changed since."""
     changed = list(
-        _changed_holds(organisation, on, window)
+        _changed_holds(on, window)
         .filter(invoice__isnull=False)
         .values_list("invoice_id", flat=True)
     )
@@ -315,7 +317,7 @@ def _invoice_holds(
 
 
 def _customer_holds(organisation: Organisation, on: date, window: Window) -> dict[int, date | None]:
-    changed = _changed_holds(organisation, on, window).filter(invoice__isnull=True)
+    changed = _changed_holds(on, window).filter(invoice__isnull=True)
     then: dict[int, date | None] = dict.fromkeys(changed.values_list("customer_id", flat=True))
     in_force = _in_force(organisation, on).filter(invoice__isnull=True, customer_id__in=then)
     then.update(in_force.values_list("customer_id", "until"))
@@ -331,7 +333,7 @@ def _in_force(organisation: Organisation, on: date) -> QuerySet[Hold]:
 def _credits(organisation: Organisation, on: date, window: Window) -> dict[int, dict[str, int]]:
     """Unapplied credit on `on`, in cents, by customer and currency."""
     found: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    known = Credit.objects.filter(window.q(), organisation=organisation, on__lte=on)
+    known = Credit.objects.filter(window.q(), on__lte=on)
     for customer, currency, cents in known.exclude(left_cents=0).values_list(
         "customer_id", "currency", "left_cents"
     ):
@@ -349,13 +351,12 @@ def _credits(organisation: Organisation, on: date, window: Window) -> dict[int, 
     return found
 
 
-def _reachable_by_contact(organisation: Organisation, window: Window) -> set[int]:
+def _reachable_by_contact(window: Window) -> set[int]:
     """Customers without an address of their own but with a contact who has one."""
     return set(
         Contact.objects.filter(
             window.q(),
             Q(customer__email="") | Q(customer__email_invalid_since__isnull=False),
-            organisation=organisation,
             invalid_since__isnull=True,
         )
         .exclude(email="")

@@ -367,7 +367,6 @@ def _changed_outlooks(
 ) -> list[Outlook]:
     """The outlooks that are new or not what they were."""
     days = Days()
-    # By customer alone: without statistics SQLite would walk all outlooks of the organisation.
     known = Outlook.objects.filter(window.q()).values_list(
         "customer_id", "state", "code", day_of("next_on"), "next_level", "next_automatic"
     )
