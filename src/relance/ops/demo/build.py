@@ -276,9 +276,10 @@ class Builder:
         refused = self._address(REFUSED)
         self.refusing.addresses = {refused} if latest and refused else set()
         lost = self._address(UNCERTAIN) if latest else ""
+        told = hooks(lambda: left)
         # Nothing happened since the run of this same moment: a re-check would find the same.
         worker.drain(
-            hooks=Hooks(record=hooks(lambda: left).record),
+            hooks=Hooks(record=told.record, ended=told.ended),
             now=lambda: left,
             channels={"email": lambda: CutLine(lost) if lost else EmailChannel()},
         )
