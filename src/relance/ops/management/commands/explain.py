@@ -42,7 +42,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  voulu   {action.name} ({action.level}), {action.channel}, {how}")
         for reason in answer.reasons:
             number = numbers.get(reason.invoice or 0, "")
-            where = f" {number}" if number and reason.code != sentence(reason) else ""
+            where = f" {number}" if number else ""
             self.stdout.write(f"  {reason.code}{where} : {sentence(reason)}")
             if remedy := advice(reason):
                 self.stdout.write(f"      {remedy}")
