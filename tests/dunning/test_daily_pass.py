@@ -8,7 +8,8 @@ import pytest
 from relance.accounts.models import Organisation, User
 from relance.dunning import run, services
 from relance.dunning.hooks import hooks, is_unknown_address
-from relance.dunning.models import Action, Entry, InvoiceChase, Outlook, Plan
+from relance.dunning.messages import Words
+from relance.dunning.models import Action, Entry, InvoiceChase, Outlook, Plan, Template
 from relance.dunning.queries import explain, upcoming
 from relance.history.models import Event
 from relance.history.services import verify
@@ -169,6 +170,26 @@ def test_an_action_is_sent_by_its_owner_and_only_once(customer: Customer, owner:
     assert sent(customer)[-1] == (on, 4)
     assert Event.objects.filter(kind="action_done").get().data["note"] == "Paiera vendredi"
     assert Outlook.objects.get(customer=customer).code == "END_OF_PLAN"
+
+
+def test_a_message_written_by_hand_delays_the_plan_while_still_on_its_way(
+    customer: Customer, owner: User, template: Template
+) -> None:
+    """T-30, D-18: an ad-hoc contact counts, also during the ten seconds before it leaves."""
+    invoice = make_invoice(customer, "F-1", DUE)
+    on = DUE + timedelta(days=7)
+    services.write_to(
+        customer,
+        invoices=[invoice],
+        words=Words("Un mot", "Bonjour,\n\n{{ tableau_factures }}"),
+        actor=owner,
+        on=on,
+        now=at(on),
+    )
+    record = run.run(customer.organisation, on=on, now=at(on), spread=False, pause=0)
+    assert record.queued == 0
+    [reason] = explain(customer.organisation, customer.pk, on=on, today=on).reasons
+    assert (reason.code, reason.until) == ("MIN_CONTACT_DELAY", date(2026, 11, 16))
 
 
 def test_history_is_a_chain_that_shows_tampering(customer: Customer) -> None:

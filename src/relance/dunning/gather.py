@@ -393,12 +393,12 @@ def _history(
     for customer, day, *rest in read(done):
         found[customer].append(_as(engine.Entry, (days[day], *rest)))
     in_flight = MessageInvoice.objects.filter(
+        Q(carrier=True) | ~Q(message__purpose="step"),  # a free message is a contact, of no step
         window.q("message__customer_id"),
         message__organisation=organisation,  # not the line's: from the few messages to their lines
         message__status__in=IN_FLIGHT,
         message__recorded=False,
         message__on__lte=on,
-        carrier=True,
     ).exclude(message_id__in=without_messages)
     if without_actions_of:
         in_flight = in_flight.exclude(
