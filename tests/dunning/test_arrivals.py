@@ -10,6 +10,7 @@ from relance.dunning import arrivals, run
 from relance.dunning.models import Assignment, Outlook, Plan
 from relance.ledger import imports
 from relance.ledger.models import Customer, Import
+from relance.outbox.models import Message
 from tests.conftest import NOW, TODAY, make_customer, make_invoice
 
 
@@ -74,3 +75,27 @@ def test_a_payment_in_the_file_changes_what_is_next_at_once(
         "\n".join([head, line("F-1", "Delmas", due, "120,00", "0,00") + ";DELMAS"]),
     )
     assert Outlook.objects.get(customer=customer).code == "NO_OPEN_INVOICE"
+
+
+def test_a_contact_in_the_file_makes_the_customer_reachable_at_once(
+    organisation: Organisation, owner: User, plan: Plan
+) -> None:
+    """S3-14: nobody is told that an address is missing once a file has brought one."""
+    known = {"email": "vieux@delmas.example", "email_invalid_since": TODAY}
+    customer = make_customer(organisation, plan, "Delmas", code="DELMAS", **known)
+    make_invoice(customer, "F-1", TODAY - timedelta(days=7))
+    run.refresh(organisation, [customer.pk], on=TODAY)
+    assert Outlook.objects.get(customer=customer).code == "NO_RECIPIENT"
+    people = ["Code client;Nom;E-mail", "DELMAS;Delmas;vieux@delmas.example"]
+    imported(organisation, owner, "\n".join([*people, "DELMAS;Delmas;anne@delmas.example"]))
+    assert Outlook.objects.get(customer=customer).code != "NO_RECIPIENT"
+
+
+def test_what_waits_goes_to_the_address_that_the_file_brought(
+    organisation: Organisation, owner: User, plan: Plan
+) -> None:
+    customer = make_customer(organisation, plan, "Delmas", code="DELMAS")
+    make_invoice(customer, "F-1", TODAY - timedelta(days=7))
+    run.run(organisation, on=TODAY, now=NOW, pause=0)
+    imported(organisation, owner, "Code client;Nom;E-mail\nDELMAS;Delmas;nouvelle@delmas.example")
+    assert Message.objects.get().recipients == ["nouvelle@delmas.example"]

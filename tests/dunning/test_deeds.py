@@ -118,3 +118,24 @@ def test_an_action_on_its_way_waits_for_nobody(
         verb(action, actor=owner, on=ON, now=at(ON))
     assert refused.value.code == "ALREADY_QUEUED"
     assert done(customer) == []
+
+
+def test_an_address_corrected_in_time_is_the_one_that_receives(
+    customer: Customer, owner: User
+) -> None:
+    """S4-28: a queued message follows its customer; one that has left stays as it was sent."""
+    make_invoice(customer, "F-1", DUE)
+    run_on(customer, ON)
+    ledger.save_contact(
+        customer=customer,
+        name="Anne Delmas",
+        email="anne@delmas.example",
+        is_default=True,
+        on=ON,
+        now=at(ON),
+    )
+    assert services.readdress(customer.organisation, [customer.pk]) == 1
+    deliver(ON)
+    message = Message.objects.get()
+    assert (message.status, message.recipients) == (Status.SENT, ["anne@delmas.example"])
+    assert services.readdress(customer.organisation, [customer.pk]) == 0

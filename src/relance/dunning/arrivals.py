@@ -7,8 +7,10 @@ from relance.accounts import clock
 from relance.accounts.models import Organisation
 from relance.dunning.models import Assignment, Plan
 from relance.dunning.run import refresh, refresh_all
+from relance.dunning.services.addresses import readdress
 from relance.ledger import imports
-from relance.ledger.models import Credit, Customer, Import, Invoice, Payment
+from relance.ledger.models import Contact, Credit, Customer, Import, Invoice, Payment
+from relance.outbox.models import WAITING, Message
 
 LOOK_AT_SOME = 5_000
 """Above this many customers touched, every customer of the organisation is looked at again."""
@@ -42,18 +44,26 @@ def give_default_plan(organisation: Organisation, customers: Sequence[int]) -> N
 
 
 def touched(imported: Import, *, on: date) -> None:
-    """Look again at the customers that an import, or its undoing, has changed."""
+    """Look again at the customers that an import, or its undoing, has changed.
+
+    What waits to leave goes to the addresses that the file brought.
+    """
     organisation = imported.organisation
     rows = imported.changes.values("row_id")
     ids: set[int] = set()
     for table, found in (
         ("customer", Customer.objects.values_list("id", flat=True)),
+        ("contact", Contact.objects.values_list("customer_id", flat=True)),
         ("invoice", Invoice.objects.values_list("customer_id", flat=True)),
         ("credit", Credit.objects.values_list("customer_id", flat=True)),
         ("payment", Payment.objects.values_list("invoice__customer_id", flat=True)),
     ):
         mine = found.filter(organisation=organisation, id__in=rows.filter(table=table))
         ids.update(mine.distinct()[: LOOK_AT_SOME + 1])
+    waiting = Message.objects.filter(
+        organisation=organisation, status__in=WAITING, automatic=True
+    ).values_list("customer_id", flat=True)
+    readdress(organisation, sorted(ids.intersection(waiting)))
     if len(ids) > LOOK_AT_SOME or imported.status == "undone":
         refresh_all(organisation, on=on)
     else:

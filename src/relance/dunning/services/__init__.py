@@ -13,6 +13,7 @@ from relance.dunning.services.actions import (
     skip_action,
     wanted_action,
 )
+from relance.dunning.services.addresses import readdress
 from relance.dunning.services.common import Refused, case_of
 from relance.dunning.services.levels import assign_plan, mark_as_chased, set_level
 from relance.dunning.services.writing import free_message, write_to
@@ -27,6 +28,7 @@ __all__ = [
     "free_message",
     "mark_as_chased",
     "preview_action",
+    "readdress",
     "send_action",
     "set_level",
     "skip_action",

@@ -192,6 +192,7 @@ def customer_edit(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
             form.add_error(refused.field if refused.field in form.fields else None, str(refused))
         else:
             if changed:
+                dunning.readdress(access.organisation, [pk])
                 refresh(access.organisation, [pk], on=today_of(request, access))
                 messages.success(request, _("Définition enregistrée."))
             return redirect(_home(access, pk, "?onglet=definition"))
@@ -220,6 +221,7 @@ def contact_save(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         except LedgerError as refused:
             form.add_error(refused.field if refused.field in form.fields else None, str(refused))
         else:
+            dunning.readdress(access.organisation, [pk])
             refresh(access.organisation, [pk], on=today_of(request, access))
             messages.success(request, _("Contact enregistré."))
             return redirect(_home(access, pk, "?onglet=contacts"))
@@ -251,6 +253,7 @@ def site_save(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         except LedgerError as refused:
             form.add_error(refused.field if refused.field in form.fields else None, str(refused))
         else:
+            dunning.readdress(access.organisation, [pk])
             messages.success(request, _("Chantier enregistré."))
             return redirect(_home(access, pk, "?onglet=chantiers"))
     context = customer_context(
