@@ -174,7 +174,9 @@ def test_the_phone_bar_takes_the_chosen_places_else_the_first_four() -> None:
 
 def test_no_page_carries_inline_style_or_script() -> None:
     """The content security policy is `default-src 'self'`: they would be ignored."""
-    inline = re.compile(r"\sstyle=|\son[a-z]+=[\"']|<style|<script(?![^>]*\ssrc=)|javascript:", re.I)
+    inline = re.compile(
+        r"\sstyle=|\son[a-z]+=[\"']|<style|<script(?![^>]*\ssrc=)|javascript:", re.I
+    )
     for page in (WEB / "templates").rglob("*.html"):
         found = inline.search(page.read_text(encoding="utf-8"))
         assert found is None, f"{page.name}: {found.group() if found else ''}"
