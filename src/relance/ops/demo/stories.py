@@ -186,7 +186,7 @@ SCRIPTED = (
         mailbox="",
         new=True,
         contacts=(Contact("M. Le Dantec", "conducteur de travaux", "", "06 00 00 02 03"),),
-        opened=(Open("run1", 3, 2740_00),),
+        opened=(Open("run1", -7, 2740_00),),
     ),
     Client(
         "Ferme de Kerloc’h",
