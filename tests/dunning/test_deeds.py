@@ -139,3 +139,16 @@ def test_an_address_corrected_in_time_is_the_one_that_receives(
     message = Message.objects.get()
     assert (message.status, message.recipients) == (Status.SENT, ["anne@delmas.example"])
     assert services.readdress(customer.organisation, [customer.pk]) == 0
+
+
+def test_a_step_gives_way_to_the_words_of_a_person_that_leave_with_it(
+    customer: Customer, owner: User
+) -> None:
+    """3.8: an ad-hoc contact counts, even when one claim of the worker takes both."""
+    invoice = make_invoice(customer, "F-1", DUE)
+    run_on(customer, ON)
+    words = writing.Words("Comme convenu", "Bonjour")
+    services.write_to(customer, invoices=[invoice], words=words, actor=owner, on=ON, now=at(ON))
+    deliver(ON, after=timedelta(minutes=1))
+    assert done(customer) == [("ad_hoc", 0)]
+    assert Message.objects.get(purpose="step").reason == "MIN_CONTACT_DELAY"

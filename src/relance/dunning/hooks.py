@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from enum import Enum
 
 from relance.accounts import clock
 from relance.accounts.models import Organisation
@@ -43,15 +44,30 @@ def recheck(batch: Sequence[Message], now: datetime) -> dict[int, Verdict]:
     for organisation in Organisation.objects.filter(pk__in=by_organisation):
         mine = by_organisation[organisation.pk]
         on = clock.local_date(organisation, now)
-        for by_hand in (False, True):
-            some = [m for m in mine if (m.action_id is not None) == by_hand]
+        for origin in Origin:
+            some = [m for m in mine if origin_of(m) == origin]
             if some:
-                verdicts |= _recheck_some(organisation, on, some, by_hand=by_hand)
+                verdicts |= _recheck_some(organisation, on, some, origin)
     return verdicts
 
 
+class Origin(Enum):
+    """Messages of one origin do not delay each other on one day; those of the others do (3.8)."""
+
+    RUN = "run"
+    ACTION = "action"
+    FREE = "free"
+
+
+def origin_of(message: Message) -> Origin:
+    """Decided by the run, sent from the to-do list, or typed between two steps."""
+    if message.purpose != Message.Purpose.STEP:
+        return Origin.FREE
+    return Origin.RUN if message.action_id is None else Origin.ACTION
+
+
 def _recheck_some(
-    organisation: Organisation, on: date, batch: list[Message], *, by_hand: bool
+    organisation: Organisation, on: date, batch: list[Message], origin: Origin
 ) -> dict[int, Verdict]:
     lines: dict[int, list[MessageInvoice]] = defaultdict(list)
     for line in MessageInvoice.objects.filter(message__in=batch).order_by("id"):
@@ -66,7 +82,7 @@ def _recheck_some(
             window,
             plans,
             without_messages=[m.pk for m in batch],
-            without_actions_of=on if by_hand else None,
+            without_actions_of=on if origin is Origin.ACTION else None,
         )
     }
     verdicts: dict[int, Verdict] = {}
@@ -75,7 +91,7 @@ def _recheck_some(
         if message.automatic and not organisation.sending_on:
             verdicts[message.pk] = Cancel("SENDING_OFF")
             continue
-        if message.purpose != Message.Purpose.STEP:
+        if origin is Origin.FREE:
             verdict = _recheck_free(case, lines[message.pk])
         else:
             verdict = _recheck_step(organisation, on, message, case, lines[message.pk], rules)
