@@ -23,6 +23,10 @@ from relance.engine import wording
 from relance.ledger.models import Contact, Customer, Invoice, Site
 from relance.outbox.services import Draft, Line
 
+# The same days and often the same amounts come back in thousands of messages.
+_date_words = lru_cache(maxsize=4096)(wording.date_words)
+_money_words = lru_cache(maxsize=4096)(wording.money_words)
+
 
 class Wanted(NamedTuple):
     """A step that the engine wants, with the case it was decided on."""
@@ -134,17 +138,17 @@ def values(
         "entreprise.nom": organisation.name,
         "entreprise.iban": organisation.iban,
         "signature": signature or organisation.signature or organisation.name,
-        "date": wording.date_words(on),
+        "date": _date_words(on),
         "niveau": action.name,
-        "montant": wording.money_words(action.amount, action.currency),
+        "montant": _money_words(action.amount, action.currency),
         "nombre_factures": str(len(invoices)),
         "factures": ", ".join(invoice.number for invoice in invoices),
         "facture.numero": carrier.number,
-        "facture.date": wording.date_words(carrier.issued),
-        "facture.echeance": wording.date_words(carrier.due),
-        "facture.reste_du": wording.money_words(carrier.balance, carrier.currency),
+        "facture.date": _date_words(carrier.issued),
+        "facture.echeance": _date_words(carrier.due),
+        "facture.reste_du": _money_words(carrier.balance, carrier.currency),
         "retard": str(max(late, 0)),
-        "derniere_relance": wording.date_words(max(contacts)) if contacts else "",
+        "derniere_relance": _date_words(max(contacts)) if contacts else "",
     }
     return templating.Values(names, {"tableau_factures": _table(invoices, action.amount)})
 
@@ -172,11 +176,8 @@ def _headings(language: str | None) -> tuple[str, str, str, str]:
 def _table(invoices: Sequence[engine.Invoice], amount: int) -> tuple[str, str]:
     """The table of invoices as aligned text and as HTML."""
     *head, total_words = _headings(get_language())
-    rows = [
-        (i.number, wording.date_words(i.due), wording.money_words(i.balance, i.currency))
-        for i in invoices
-    ]
-    total = (total_words, "", wording.money_words(amount, invoices[0].currency))
+    rows = [(i.number, _date_words(i.due), _money_words(i.balance, i.currency)) for i in invoices]
+    total = (total_words, "", _money_words(amount, invoices[0].currency))
     lines = [head, *rows, total]
     widths = [max(len(line[column]) for line in lines) for column in range(3)]
     text = "\n".join(

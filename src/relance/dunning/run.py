@@ -29,6 +29,7 @@ from relance.engine.decide import decide
 from relance.engine.review import reconcile
 from relance.history import services as history
 from relance.history.services import Fact
+from relance.ledger.imports.bulk import create_many
 from relance.ledger.models import Customer
 from relance.outbox import services as outbox
 
@@ -340,7 +341,7 @@ def _open(organisation: Organisation, rows: list[Action]) -> None:
     """Create the actions, each owned by the customer's manager, else by the account managers."""
     if not rows:
         return
-    Action.objects.bulk_create(rows, batch_size=1000)
+    create_many(Action, rows)
     managers = dict(
         Customer.objects.filter(
             organisation=organisation, id__in={row.customer_id for row in rows}
