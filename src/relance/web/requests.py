@@ -4,6 +4,7 @@ from datetime import date, datetime
 from typing import cast
 
 from django.http import HttpRequest
+from django.utils import timezone
 
 from relance.accounts import clock
 from relance.accounts.access import Access, open_organisation
@@ -18,10 +19,12 @@ def user_of(request: HttpRequest) -> User:
 def enter(request: HttpRequest, slug: str, at_least: DunningRole = DunningRole.READ) -> Access:
     """The access of the request's user to the dossier `slug`, kept for the page's surroundings.
 
-    Http404 for a stranger, PermissionDenied for a member with a lesser role.
+    From here on the page tells hours in the dossier's time zone. Http404 for a stranger,
+    PermissionDenied for a member with a lesser role.
     """
     access = open_organisation(user_of(request), slug, at_least=at_least)
     request.access = access  # type: ignore[attr-defined]
+    timezone.activate(access.organisation.timezone)
     return access
 
 

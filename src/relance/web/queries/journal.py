@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
@@ -129,7 +130,7 @@ def _line(event: Event, numbers: Mapping[int, str]) -> Line:
     pieces = [detail, "" if event.kind == "message_sent" else number, event.actor_name]
     sent = event.kind == "message_sent"
     if sent:
-        at = event.at.astimezone()
+        at = timezone.localtime(event.at)
         pieces = [
             _("Envoyé à %(hour)s") % {"hour": at.strftime("%H:%M")}
             + (_(" à %(to)s") % {"to": detail} if detail else "")

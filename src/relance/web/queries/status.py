@@ -16,6 +16,7 @@ from relance.engine import wording
 from relance.engine.forecast import Planned
 from relance.ledger.models import Customer
 from relance.web import french
+from relance.web.queries.today import waiting_actions
 
 STOPS = frozenset(engine.CUSTOMER_CODES)
 
@@ -38,8 +39,8 @@ class State(NamedTuple):
 def open_actions(access: Access, customer: Customer) -> list[Action]:
     """His open to-do, the oldest first, with their owners."""
     return list(
-        access.all(Action)
-        .filter(customer=customer, status=Action.Status.OPEN)
+        waiting_actions(access)
+        .filter(customer=customer)
         .prefetch_related("owners")
         .order_by("due_on", "id")
     )

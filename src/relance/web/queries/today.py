@@ -42,10 +42,13 @@ def on_their_way(access: Access) -> QuerySet[Message]:
 
 
 def waiting_actions(access: Access) -> QuerySet[Action]:
-    """Open actions of the organisation whose message is not already leaving."""
+    """Open actions of the organisation whose message is not already leaving.
+
+    One whose invoice was paid since the last pass waits for nobody any more (S4-32).
+    """
     return (
         access.all(Action)
-        .filter(status=Action.Status.OPEN)
+        .filter(status=Action.Status.OPEN, reference__balance_cents__gt=0)
         .exclude(pk__in=on_their_way(access).values("action_id"))
     )
 
