@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from relance.accounts.models import Organisation
 from relance.dunning.look import Look
 from relance.engine.calendar import is_working_day
+from relance.engine.schedule import impossible
 from relance.web import french
 from relance.web.drawing import Guard, Line, Mark, TimeAxis, responsive, time_axis
 from relance.web.queries.why_words import main_carrier
@@ -45,7 +46,7 @@ def reason_picture(organisation: Organisation, look: Look, *, today: date) -> st
         days = (carrier.trigger - carrier.reference.due).days
         sign = "+" if days >= 0 else french.MINUS
         marks.append(Mark(carrier.trigger, "wanted", f"J{sign}{abs(days)}"))
-    automatic = carrier.step.automatic and carrier.code not in {"NO_RECIPIENT", "NO_TEMPLATE"}
+    automatic = carrier.step.automatic and not impossible(carrier.step, asked.case.unreachable)
     word = _("départ") if automatic else _("à faire")
     marks.append(Mark(leaves, "auto" if automatic else "manual", word))
     guards = (Guard(contact, plan.min_contact_days),) if contact and plan.min_contact_days else ()

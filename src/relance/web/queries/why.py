@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from django.utils.translation import gettext as _
@@ -13,6 +13,7 @@ from relance.dunning.look import Look
 from relance.dunning.models import Action
 from relance.engine import model as engine
 from relance.engine import wording
+from relance.engine.calendar import is_working_day
 from relance.ledger.models import Customer
 from relance.web import french
 from relance.web.queries.why_remedies import Remedy, remedies
@@ -52,7 +53,7 @@ def why(
         asked.on,
         asked.state,
         answer(access.organisation, look, today=today),
-        facts(look),
+        facts(look, access.organisation.zone),
         remedies(access, customer, look, today=today, actions=actions),
         codes(look),
     )
@@ -75,11 +76,11 @@ def codes(look: Look) -> str:
     return ", ".join(kept[:8]) + (" …" if len(kept) > 8 else "")
 
 
-def facts(look: Look) -> list[Fact]:
-    """What makes the answer true, each with its date."""
+def facts(look: Look, zone: str) -> list[Fact]:
+    """What makes the answer true, each with its date; `zone`: that of the public holidays."""
     found = [_customer_fact(reason) for reason in look.asked.decision.reasons]
     for carrier in look.asked.decision.carriers[:3]:
-        found += _carrier_facts(look, carrier)
+        found += _carrier_facts(look, carrier, zone)
     rest = len(look.asked.decision.carriers) - 3
     if rest > 0:
         words = ngettext(
@@ -100,7 +101,7 @@ def _customer_fact(reason: engine.Reason) -> Fact:
     return Fact(reason.until, icon, tone, wording.sentence(reason, _), wording.advice(reason, _))
 
 
-def _carrier_facts(look: Look, carrier: engine.Carrier) -> list[Fact]:
+def _carrier_facts(look: Look, carrier: engine.Carrier, zone: str) -> list[Fact]:
     on, plan = look.asked.on, look.asked.case.plan
     if plan is None:
         return []
@@ -110,7 +111,7 @@ def _carrier_facts(look: Look, carrier: engine.Carrier) -> list[Fact]:
         detail = _("Niveau atteint : %(n)d") % {"n": carrier.reached}
         return [*found, Fact(None, "info", "", title, detail)]
     found += _trigger_facts(carrier.step, carrier, on)
-    found += _delay_facts(plan, carrier, on)
+    found += _delay_facts(plan, carrier, on, zone)
     return found + _by_hand_facts(carrier)
 
 
@@ -141,7 +142,7 @@ def _trigger_facts(step: engine.Step, carrier: engine.Carrier, on: date) -> list
     ]
 
 
-def _delay_facts(plan: engine.Plan, carrier: engine.Carrier, on: date) -> list[Fact]:
+def _delay_facts(plan: engine.Plan, carrier: engine.Carrier, on: date, zone: str) -> list[Fact]:
     """The minimum contact delay, then the calendar, when they push the step back."""
     found = []
     if carrier.earliest is None or carrier.trigger is None:
@@ -154,13 +155,22 @@ def _delay_facts(plan: engine.Plan, carrier: engine.Carrier, on: date) -> list[F
         }
         title = _("Délai minimum de contact")
         found.append(Fact(carrier.earliest, "pause", "warn", title, detail))
-    if carrier.wanted and carrier.wanted > carrier.earliest:
+    rest = _day_off(zone, carrier.earliest, carrier.wanted)
+    if rest:
         title = _("%(day)s n’est pas un jour ouvré") % {
-            "day": french.date_text(carrier.earliest, on, "long").capitalize()
+            "day": french.date_text(rest, on, "long").capitalize()
         }
         detail = _("Les envois automatiques attendent le jour ouvré suivant.")
         found.append(Fact(carrier.wanted, "pause", "warn", title, detail))
     return found
+
+
+def _day_off(zone: str, first: date, wanted: date | None) -> date | None:
+    """The first day from `first` on, before `wanted`, on which nothing leaves by itself."""
+    if wanted is None:
+        return None
+    days = (first + timedelta(n) for n in range((wanted - first).days))
+    return next((day for day in days if not is_working_day(zone, day)), None)
 
 
 def _by_hand_facts(carrier: engine.Carrier) -> list[Fact]:

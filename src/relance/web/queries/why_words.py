@@ -1,5 +1,6 @@
 """The answer to Pourquoi ? as one or two sentences: what happened, why, and when it will."""
 
+from collections.abc import Collection
 from datetime import date
 
 from django.utils.translation import gettext as _
@@ -9,6 +10,7 @@ from relance.dunning.look import Look
 from relance.dunning.queries import Explanation
 from relance.engine import model as engine
 from relance.engine import wording
+from relance.engine.schedule import impossible
 from relance.web import french
 
 _NUMBERS = ("zéro", "un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "dix")
@@ -50,7 +52,7 @@ def answer(organisation: Organisation, look: Look, *, today: date) -> str:
     else:
         return _nothing(asked, today)
     if asked.state in {"acted", "waiting"} and carrier is not None:
-        words += " " + _then(carrier, today, hour)
+        words += " " + _then(carrier, asked.case.unreachable, today, hour)
     if asked.expected and asked.state in {"leaving", "pending"}:
         words += " " + _("Si rien n’est réglé d’ici là.")
     if not organisation.sending_on:
@@ -158,7 +160,7 @@ def _waiting(asked: Explanation, carrier: engine.Carrier, today: date) -> str:
     }
 
 
-def _then(carrier: engine.Carrier, today: date, hour: str) -> str:
+def _then(carrier: engine.Carrier, unreachable: Collection[str], today: date, hour: str) -> str:
     if carrier.step is None or carrier.leaves is None:
         return _("Le plan est ensuite terminé.") if carrier.code == "END_OF_PLAN" else ""
     what = f"«{french.NBSP}{level_words(carrier.step)}{french.NBSP}»"
@@ -166,6 +168,8 @@ def _then(carrier: engine.Carrier, today: date, hour: str) -> str:
     if carrier.step.automatic:
         if carrier.leaves < today:
             return _("%(what)s était prévu %(day)s.") % told
+        if impossible(carrier.step, unreachable):
+            return _("%(what)s sera à faire %(day)s.") % told
         return _("%(what)s partira %(day)s à %(hour)s.") % told
     return _("%(what)s sera à faire %(day)s.") % told
 

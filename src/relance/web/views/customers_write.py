@@ -94,13 +94,20 @@ def customer_write(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 
 
 def _chosen(request: HttpRequest, owed: list[Invoice], today: date) -> list[Invoice]:
-    """Those of the address; without any, what is late, else everything owed."""
+    """Those of the address; without any, what is late, else everything owed.
+
+    A disputed or promised invoice waits for a person to tick it.
+    """
     values = request.POST if request.method == "POST" else request.GET
     asked = set(values.getlist("facture"))
     if asked or request.method == "POST":
         return [one for one in owed if str(one.pk) in asked]
-    late = [one for one in owed if one.due < today]
-    found = late or owed
+    free = [
+        one
+        for one in owed
+        if not one.disputed and (one.promise_until is None or one.promise_until < today)
+    ]
+    found = [one for one in free if one.due < today] or free
     return [one for one in found if one.currency == found[0].currency] if found else []
 
 
