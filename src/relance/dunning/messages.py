@@ -114,7 +114,7 @@ def recipients(book: Book, customer_id: int, invoices: Iterable[int]) -> list[Re
 
 def sender(organisation: Organisation) -> str:
     """The From of a message: the organisation's name, on its own or the system's address."""
-    name = organisation.name.replace('"', "")
+    name = organisation.name.replace('"', "").replace("\\", "")  # both end or escape the quotes
     return f'"{name}" <{organisation.email_from or settings.DEFAULT_FROM_EMAIL}>'
 
 
