@@ -33,8 +33,8 @@ from relance.ledger.imports.bulk import create_many
 from relance.ledger.models import Customer
 from relance.outbox import services as outbox
 
-CHUNK = 4_000
-LARGE = 5
+CHUNK = 3_000
+LARGE = 7
 """Above this many windows of `CHUNK` customers, two processes share the pass."""
 LATEST_HOUR = 19
 """A day missed until this local hour waits for the next one: nobody is chased at night."""
