@@ -1,4 +1,4 @@
-"""What a payment takes off the to-do at once, and the hours of a dossier far from Paris."""
+"""What leaves the to-do at once, who may be put in charge, hours far from Paris."""
 
 from datetime import timedelta
 
@@ -44,3 +44,14 @@ def test_hours_are_those_of_the_dossier(
     client.force_login(owner)
     page = client.get(url("customer_detail", organisation, customer.pk)).content.decode()
     assert "Envoyé à 11:30" in page
+
+
+def test_a_reader_is_not_put_in_charge_of_a_client(
+    client: Client, organisation: Organisation, owner: User, colleague: User, customer: Customer
+) -> None:
+    """S3-08, S3-09: the one in charge owns the actions, and must be able to do them."""
+    client.force_login(owner)
+    tab = f"{url('customer_detail', organisation, customer.pk)}?onglet=definition"
+    page = client.get(tab).content.decode()
+    assert f'<option value="{owner.pk}"' in page
+    assert f'<option value="{colleague.pk}"' not in page
