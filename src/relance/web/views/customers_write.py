@@ -26,11 +26,12 @@ from relance.ledger.models import Customer, Invoice
 from relance.outbox import services as outbox
 from relance.outbox.models import Message
 from relance.web.requests import enter, moment, today_of, user_of
+from relance.web.views.actions import WordsForm, addresses
 
 MOST_INVOICES = 200
 
 
-class WriteForm(forms.Form):
+class WriteForm(WordsForm):
     """What one types: to whom, about what, in which words."""
 
     to = forms.CharField(
@@ -38,33 +39,11 @@ class WriteForm(forms.Form):
         max_length=2000,
         help_text=lazy("Plusieurs adresses : séparez-les par une virgule."),
     )
-    subject = forms.CharField(label=lazy("Objet"), max_length=200)
-    body = forms.CharField(
-        label=lazy("Message"),
-        max_length=20_000,
-        widget=forms.Textarea(attrs={"class": "textarea--message", "rows": 8}),
-    )
-    copy = forms.BooleanField(label=lazy("Recevoir une copie"), required=False)
     model_name = forms.CharField(label=lazy("Nom du nouveau modèle"), max_length=80, required=False)
 
-    def clean_subject(self) -> str:
-        return self._sound("subject", blocks=False)
-
-    def clean_body(self) -> str:
-        return self._sound("body", blocks=True)
-
-    def _sound(self, name: str, *, blocks: bool) -> str:
-        text = str(self.cleaned_data[name])
-        found = templating.faults(text, blocks_allowed=blocks)
-        if found:
-            raise forms.ValidationError([fault.message for fault in found])
-        return text
-
-
-def addresses(text: str) -> list[str]:
-    """Addresses separated by commas, semicolons or lines, each once."""
-    parts = text.replace(";", ",").replace("\n", ",").split(",")
-    return list(dict.fromkeys(part.strip() for part in parts if part.strip()))
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["body"].widget.attrs["rows"] = 8
 
 
 @require_http_methods(["GET", "POST"])
