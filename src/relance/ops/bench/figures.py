@@ -137,7 +137,7 @@ ON_A_DATABASE: dict[str, Callable[[Stage, Sizes], Iterator[Figure]]] = {
 def line(figure: Figure) -> str:
     """One line of the table."""
     cells = [
-        f"{figure.name:<44}",
+        f"{figure.name:<46}",
         f"{figure.database:<11}",
         f"{_number(figure.ours)} {figure.unit}",
     ]
@@ -150,7 +150,7 @@ def line(figure: Figure) -> str:
 
 
 HEADER = (
-    f"{'':<44}{'database':<11}{'ours':>20}{'reference':>12}{'ratio':>9}{'target':>8}{'peak':>11}"
+    f"{'':<46}{'database':<11}{'ours':>20}{'reference':>12}{'ratio':>9}{'target':>8}{'peak':>11}"
 )
 
 
