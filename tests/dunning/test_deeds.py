@@ -8,7 +8,9 @@ from relance.accounts.models import User
 from relance.dunning import messages as writing
 from relance.dunning import run, services
 from relance.dunning.hooks import hooks
-from relance.dunning.models import Action, Entry, InvoiceChase, Plan, Step
+from relance.dunning.models import Action, Entry, InvoiceChase, Outlook, Plan, Step
+from relance.dunning.services.undo import cancel_message
+from relance.history.models import Event
 from relance.ledger import services as ledger
 from relance.ledger.models import Customer
 from relance.outbox import identity
@@ -152,3 +154,13 @@ def test_a_step_gives_way_to_the_words_of_a_person_that_leave_with_it(
     deliver(ON, after=timedelta(minutes=1))
     assert done(customer) == [("ad_hoc", 0)]
     assert Message.objects.get(purpose="step").reason == "MIN_CONTACT_DELAY"
+
+
+def test_the_journal_says_who_kept_a_message_back(customer: Customer, owner: User) -> None:
+    """S2-16; the step is wanted again, so the outlook says when."""
+    make_invoice(customer, "F-1", DUE)
+    run_on(customer, ON)
+    cancel_message(Message.objects.get(), reason="BY_HAND", actor=owner, now=at(ON))
+    event = Event.objects.get(kind="message_cancelled")
+    assert (event.actor_name, event.data["reason"]) == ("Camille Le Goff", "BY_HAND")
+    assert Outlook.objects.get(customer=customer).next_level == 2

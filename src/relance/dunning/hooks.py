@@ -10,7 +10,7 @@ from datetime import date, datetime
 from enum import Enum
 
 from relance.accounts import clock
-from relance.accounts.models import Organisation
+from relance.accounts.models import Organisation, User
 from relance.dunning import messages
 from relance.dunning.gather import Window, cases, plans_of, rules_of
 from relance.dunning.models import Action, Entry, InvoiceChase
@@ -226,10 +226,11 @@ def _entries(
     ]
 
 
-def ended(stopped: Sequence[Message], now: datetime) -> None:
+def ended(stopped: Sequence[Message], now: datetime, *, actor: User | None = None) -> None:
     """Messages that did not leave, or nobody knows: the journal says so, and the customer is free.
 
-    Called inside the transaction that makes them cancelled, failed or uncertain.
+    Called inside the transaction that makes them cancelled, failed or uncertain. `actor` stopped
+    them; without one, the journal names the one who wrote them.
     """
     by_organisation: dict[int, list[Message]] = defaultdict(list)
     for message in stopped:
@@ -255,7 +256,7 @@ def ended(stopped: Sequence[Message], now: datetime) -> None:
                         "reason": message.reason,
                         "error": message.error[:300],
                     },
-                    actor=message.made_by,
+                    actor=actor or message.made_by,
                 )
                 for message in mine
             ],

@@ -6,9 +6,23 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import User
+from relance.dunning.hooks import ended
 from relance.dunning.models import Action, Entry
 from relance.dunning.run import refresh
 from relance.dunning.services.common import Refused, tell
+from relance.outbox import services as outbox
+from relance.outbox.models import Message
+
+
+@transaction.atomic
+def cancel_message(message: Message, *, reason: str, actor: User, now: datetime) -> None:
+    """Keep back a message that has not begun to leave; the journal says who did (S2-16).
+
+    Its step is wanted again at the next pass. Raises StateConflictError of the outbox when the
+    message is leaving or gone.
+    """
+    outbox.cancel(message=message, reason=reason, now=now)
+    ended([message], now, actor=actor)
 
 
 @transaction.atomic

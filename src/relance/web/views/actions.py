@@ -19,7 +19,7 @@ from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
 from relance.dunning import messages, services, templating
 from relance.dunning.models import Action
-from relance.dunning.services.undo import unskip_action
+from relance.dunning.services.undo import cancel_message, unskip_action
 from relance.outbox import services as outbox
 from relance.outbox.models import Message
 from relance.web.queries import actions as listing
@@ -280,7 +280,7 @@ def call_back(request: HttpRequest, access: Access, message: Message) -> HttpRes
     """Cancel it if it has not begun to leave; otherwise say that it is too late."""
     slug = access.organisation.slug
     try:
-        outbox.cancel(message=message, reason="CALLED_BACK", now=moment(request))
+        cancel_message(message, reason="CALLED_BACK", actor=access.user, now=moment(request))
     except outbox.StateConflictError:
         notes.error(
             request,

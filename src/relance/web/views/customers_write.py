@@ -22,6 +22,7 @@ from relance.dunning import templating
 from relance.dunning.look import look_at
 from relance.dunning.models import Channel, Template
 from relance.dunning.services.plans import save_template
+from relance.dunning.services.undo import cancel_message
 from relance.ledger.models import Customer, Invoice
 from relance.outbox import services as outbox
 from relance.outbox.models import Message
@@ -228,7 +229,7 @@ def customer_write_undo(request: HttpRequest, slug: str, pk: int, message: int) 
     customer = access.get(Customer, pk=pk)
     found = access.get(Message, pk=message, customer=customer, purpose=Message.Purpose.AD_HOC)
     try:
-        outbox.cancel(message=found, reason="CALLED_BACK", now=moment(request))
+        cancel_message(found, reason="CALLED_BACK", actor=access.user, now=moment(request))
     except outbox.StateConflictError:
         notes.error(request, _("Trop tard : ce message est déjà parti."))
         return redirect("customer_detail", slug, pk)

@@ -17,6 +17,7 @@ from relance.accounts.models import DunningRole
 from relance.dunning import messages as writing
 from relance.dunning.services import Refused
 from relance.dunning.services.switch import switch_sending
+from relance.dunning.services.undo import cancel_message
 from relance.outbox import services as outbox
 from relance.outbox.channels.base import DeliveryError
 from relance.outbox.channels.email.mime import envelope
@@ -175,7 +176,7 @@ def message_cancel(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
     message = access.get(Message, pk=pk)
     try:
-        outbox.cancel(message=message, reason="BY_HAND", now=moment(request))
+        cancel_message(message, reason="BY_HAND", actor=access.user, now=moment(request))
     except outbox.StateConflictError as conflict:
         return _show(request, access, message, refusal=conflict_words(conflict))
     return _after(request, access, message, _("Le message est annulé : rien n’est parti."))
