@@ -188,6 +188,33 @@ def test_why_says_what_holds_a_step_back_and_when_it_leaves(
     assert "J+12 ou DMC de 3\u00a0j" in text
 
 
+def test_why_never_calls_a_working_day_a_day_off(
+    camille: Client, customer: Customer, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ready on Friday the 20th, asked on Saturday: Saturday is the day off."""
+    make_invoice(customer, "F1", date(2026, 11, 13), 2000_00)
+    freeze(monkeypatch, date(2026, 11, 21))
+
+    text = page(camille, customer).replace("\u00a0", " ")
+
+    assert "Samedi 21 novembre n’est pas un jour ouvré" in text
+    assert "Vendredi 20 novembre n’est pas" not in text
+
+
+def test_why_does_not_promise_a_departure_without_recipient(
+    camille: Client, customer: Customer, plan: Plan
+) -> None:
+    """S3-14, S4-25: the coming step falls to a person."""
+    Customer.objects.update(email="")
+    Contact.objects.all().delete()
+    make_invoice(customer, "F1", TODAY - timedelta(days=1), 2000_00)
+
+    text = page(camille, customer)
+
+    assert "Second rappel\u00a0(2)\u00a0» sera à faire" in text
+    assert "Second rappel\u00a0(2)\u00a0» partira" not in text
+
+
 @pytest.mark.parametrize(
     "day", ["2020-02-29", "2026-11-22", "2027-06-01", "2099-12-31", "rien", "0001-01-01"]
 )

@@ -147,6 +147,24 @@ def test_without_logging_in_every_address_leads_to_the_door(
         assert answer.headers["Location"].startswith("/connexion/"), address
 
 
+def test_a_session_that_ended_under_a_form_comes_back_to_its_page(
+    full: Organisation, client: Client
+) -> None:
+    """The deed answers POST only, so that its own address would be a dead end after the login."""
+    page = f"/d/{full.slug}/clients/1/?onglet=definition"
+    answer = client.post(
+        f"/d/{full.slug}/clients/1/deja-relance/", headers={"referer": f"http://testserver{page}"}
+    )
+    assert answer.headers["Location"] == (
+        f"/connexion/?next=/d/{full.slug}/clients/1/%3Fonglet%3Ddefinition"
+    )
+
+    answer = client.post(
+        f"/d/{full.slug}/clients/1/deja-relance/", headers={"referer": "https://evil.example/x"}
+    )
+    assert answer.headers["Location"] == "/connexion/?next=/"
+
+
 def test_every_other_address_is_known_here() -> None:
     """A new address outside a dossier must be looked at: who may open it?"""
     outside = {name for name, _route, converters in patterns() if "slug" not in converters}

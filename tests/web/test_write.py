@@ -58,6 +58,26 @@ def test_the_writing_page_is_empty_with_the_templates_at_its_bottom(
     assert "Vos factures échues, {{ montant }}" in filled
 
 
+def test_a_disputed_or_promised_invoice_is_not_ticked_in_advance(
+    camille: Client, customer: Customer
+) -> None:
+    """What the plan leaves alone is not chased by an oversight either."""
+    late = make_invoice(customer, "F1", days_ago(12))
+    disputed = make_invoice(customer, "F2", days_ago(20), disputed=True)
+    promised = make_invoice(customer, "F3", days_ago(15), promise_until=TODAY)
+
+    text = unescape(camille.get(f"{D}/clients/{customer.pk}/relancer/").content.decode())
+
+    def box(pk: int) -> str:
+        start = text.index(f'value="{pk}" data-tick')
+        return text[start : text.index(">", start)]
+
+    assert "checked" in box(late.pk)
+    assert "checked" not in box(disputed.pk)
+    assert "checked" not in box(promised.pk)
+    assert "Litige" in text
+
+
 def written(**more: object) -> dict[str, object]:
     return {
         "to": "compta@pharmacie.example",

@@ -2,9 +2,14 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from relance.accounts import clock
 
@@ -28,3 +33,21 @@ class ClockMiddleware:
         request.now = clock.now()  # type: ignore[attr-defined]
         timezone.deactivate()
         return self.get_response(request)
+
+
+class DoorMiddleware(LoginRequiredMiddleware):
+    """Everything behind the login; a session that ended under a form comes back to its page.
+
+    The address of a deed answers POST only: after the login one is led to the page it was on.
+    """
+
+    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseRedirect:
+        """To the login, and from there back to where one was."""
+        if request.method in {"GET", "HEAD"}:
+            return super().handle_no_permission(request, view_func)
+        page, home = request.META.get("HTTP_REFERER", ""), "/"
+        if url_has_allowed_host_and_scheme(page, {request.get_host()}):
+            home = urlunsplit(("", "", *urlsplit(page)[2:4], "")) or home
+        return redirect_to_login(
+            home, self.get_login_url(view_func), self.get_redirect_field_name(view_func)
+        )
