@@ -256,3 +256,11 @@ def callable_back(access: Access, user: User, now: datetime) -> QuerySet[Message
         .select_related("customer")
         .order_by("-id")[:5]
     )
+
+
+def unplanned(access: Access) -> int:
+    """Customers who owe something and follow no plan: nothing is ever proposed for them (S2-10)."""
+    owing = access.all(Invoice).filter(customer=OuterRef("pk"), balance_cents__gt=0)
+    return (
+        access.all(Customer).filter(Exists(owing), assignment__isnull=True, excluded=False).count()
+    )

@@ -18,6 +18,7 @@ from relance.ledger import services as ledger
 from relance.ledger.models import Contact, Credit, Customer, Invoice, Site
 from relance.ledger.services import LedgerError
 from relance.web.requests import enter, moment, today_of, user_of
+from relance.web.views.answers import is_piece
 from relance.web.views.customers_forms import (
     ContactForm,
     DefinitionForm,
@@ -272,6 +273,8 @@ def customer_invoice(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 
     access = enter(request, slug)
     invoice = access.get(Invoice, pk=pk)
+    if not is_piece(request):
+        return redirect(_home(access, invoice.customer_id, f"?facture={pk}"))
     today = today_of(request, access)
     context = {"access": access, "today": today, "customer": invoice.customer}
     context |= invoice_context(access, invoice, today)

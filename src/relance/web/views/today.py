@@ -82,6 +82,7 @@ def today(request: HttpRequest, slug: str) -> HttpResponse:
     )
     if context["nothing"]:
         context["next_due"] = morning.next_due(access, on)
+        context["unplanned"] = morning.unplanned(access)
     return render(request, "today/today.html", context)
 
 
