@@ -9,6 +9,7 @@ from relance.accounts.models import Organisation, User
 from relance.dunning import arrivals, run
 from relance.dunning.models import Assignment, Outlook, Plan
 from relance.ledger import imports
+from relance.ledger import services as ledger
 from relance.ledger.models import Customer, Import
 from relance.outbox.models import Message
 from tests.conftest import NOW, TODAY, make_customer, make_invoice
@@ -99,3 +100,21 @@ def test_what_waits_goes_to_the_address_that_the_file_brought(
     run.run(organisation, on=TODAY, now=NOW, pause=0)
     imported(organisation, owner, "Code client;Nom;E-mail\nDELMAS;Delmas;nouvelle@delmas.example")
     assert Message.objects.get().recipients == ["nouvelle@delmas.example"]
+
+
+def test_a_credit_applied_here_is_not_undone_by_a_file_that_ignores_it(
+    organisation: Organisation, owner: User, plan: Plan
+) -> None:
+    """S3-06: what was applied in the product is a floor of what counts as paid."""
+    due = TODAY - timedelta(days=3)
+    customer = make_customer(organisation, plan, "Delmas", code="DELMAS")
+    invoice = make_invoice(customer, "F-1", due, 100_00)
+    when = {"on": TODAY, "now": NOW, "actor": owner}
+    credit = ledger.add_credit(customer=customer, number="A-1", total_cents=40_00, **when)
+    ledger.apply_credit(credit=credit, invoice=invoice, amount_cents=40_00, **when)
+    head = f"{HEAD};Code client"
+    for left, balance in (("100,00", 60_00), ("60,00", 60_00), ("30,00", 30_00)):
+        row = line("F-1", "Delmas", due, "100,00", left) + ";DELMAS"
+        imported(organisation, owner, "\n".join([head, row]))
+        invoice.refresh_from_db()
+        assert invoice.balance_cents == balance

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from relance.accounts.models import Organisation, User
+from relance.accounts.models import Firm, FirmMembership, Membership, Organisation, User
 from relance.dunning import run, services
 from relance.dunning.hooks import hooks, is_unknown_address
 from relance.dunning.messages import Words
@@ -241,3 +241,48 @@ def test_what_did_not_leave_is_told_and_the_customer_is_free_again(customer: Cus
 def test_only_an_unknown_address_is_marked(code: int | None, answer: str, unknown: bool) -> None:
     """Spec mail B3: a full box or a policy says nothing about the address."""
     assert is_unknown_address(code, answer) == unknown
+
+
+def test_what_was_delayed_does_not_leave_at_night(customer: Customer) -> None:
+    """D-14, OUTSIDE_HOURS: a server out of reach until 23:30 lets it wait for the morning."""
+    make_invoice(customer, "F-1", DUE)
+    on = DUE + timedelta(days=7)
+    run.run(customer.organisation, on=on, now=at(on), spread=False, pause=0)
+    night = at(on) + timedelta(hours=15)
+    report = deliver_batch(
+        worker=identity.new_name(),
+        now=lambda: night,
+        hooks=hooks(lambda: night, by_day=True),
+        channels={"email": FakeChannel},
+    )
+    message = Message.objects.get()
+    assert (report.postponed, message.not_before) == (1, at(on + timedelta(days=1)))
+
+
+def test_an_address_that_cannot_be_written_to_becomes_an_action(
+    organisation: Organisation, plan: Plan
+) -> None:
+    """D-12: never silence, whatever is stored as an address."""
+    odd = make_customer(organisation, plan, "Odd", email="nobody@123")
+    make_invoice(odd, "F-1", DUE)
+    on = DUE + timedelta(days=7)
+    pass_and_deliver(organisation, on)
+    pass_and_deliver(organisation, on + timedelta(days=1))
+    assert Action.objects.get(customer=odd).reason == "NO_RECIPIENT"
+
+
+def test_actions_fall_to_those_who_may_do_them(
+    organisation: Organisation, plan: Plan, colleague: User, owner: User
+) -> None:
+    """D-24, S3-11: a manager who only reads is passed over; a firm stands in for nobody."""
+    customer = make_customer(organisation, plan, "Quai Ouest", email="", manager=colleague)
+    make_invoice(customer, "F-1", DUE)
+    pass_and_deliver(organisation, DUE + timedelta(days=7))
+    assert list(Action.objects.get().owners.all()) == [owner]
+    Action.objects.all().delete()
+    Membership.objects.all().delete()
+    firm = Firm.objects.create(name="Cabinet Morvan")
+    FirmMembership.objects.create(firm=firm, user=colleague)
+    Organisation.objects.update(firm=firm)
+    pass_and_deliver(organisation, DUE + timedelta(days=8))
+    assert list(Action.objects.get().owners.all()) == [colleague]

@@ -14,28 +14,32 @@ from relance.accounts.models import Organisation, User
 from relance.dunning import messages
 from relance.dunning.gather import Window, cases, plans_of, rules_of
 from relance.dunning.models import Action, Entry, InvoiceChase
-from relance.dunning.run import refresh
+from relance.dunning.run import due_now, next_departure, refresh
 from relance.engine import model as engine
 from relance.engine.review import recheck as engine_recheck
 from relance.history import services as history
 from relance.history.services import Fact
 from relance.ledger import services as ledger
-from relance.outbox.delivery import Cancel, Hooks, Rewrite, Verdict
+from relance.outbox.delivery import Cancel, Hooks, Postpone, Rewrite, Verdict
 from relance.outbox.models import Attempt, Message, MessageInvoice, Status
 
 _ENHANCED = re.compile(r"\b5\.(\d{1,3})\.\d{1,3}\b")
 
 
-def hooks(now: Callable[[], datetime]) -> Hooks:
-    """What the outbox asks and tells, bound to a clock: the real one, or a rehearsal's."""
+def hooks(now: Callable[[], datetime], *, by_day: bool = False) -> Hooks:
+    """What the outbox asks and tells, bound to a clock: the real one, or a rehearsal's.
+
+    `by_day`: what is automatic leaves in the organisation's hours only, also when it was delayed
+    by a server out of reach (D-14); what a person sends leaves when he sends it.
+    """
     return Hooks(
-        recheck=lambda batch: recheck(batch, now()),
+        recheck=lambda batch: recheck(batch, now(), by_day=by_day),
         record=record,
         ended=lambda batch: ended(batch, now()),
     )
 
 
-def recheck(batch: Sequence[Message], now: datetime) -> dict[int, Verdict]:
+def recheck(batch: Sequence[Message], now: datetime, *, by_day: bool = False) -> dict[int, Verdict]:
     """Verdicts by message id, asked of the engine with the facts of `now`; none means leave it."""
     verdicts: dict[int, Verdict] = {}
     by_organisation: dict[int, list[Message]] = defaultdict(list)
@@ -44,6 +48,11 @@ def recheck(batch: Sequence[Message], now: datetime) -> dict[int, Verdict]:
     for organisation in Organisation.objects.filter(pk__in=by_organisation):
         mine = by_organisation[organisation.pk]
         on = clock.local_date(organisation, now)
+        if by_day and not due_now(organisation, on, now):
+            morning = next_departure(organisation, now)
+            late = {m.pk for m in mine if m.automatic}
+            verdicts |= {key: Postpone(morning, "OUTSIDE_HOURS") for key in late}
+            mine = [m for m in mine if m.pk not in late]
         for origin in Origin:
             some = [m for m in mine if origin_of(m) == origin]
             if some:

@@ -19,7 +19,7 @@ import django
 from django.db import connection, transaction
 
 from relance.accounts import clock
-from relance.accounts.models import DunningRole, Membership, Organisation
+from relance.accounts.models import DunningRole, FirmMembership, Membership, Organisation
 from relance.dunning import messages
 from relance.dunning.gather import Days, Window, cases, day_of, plans_of, read, rules_of
 from relance.dunning.models import Action, Outlook, Run
@@ -29,6 +29,7 @@ from relance.engine.decide import decide
 from relance.engine.review import reconcile
 from relance.history import services as history
 from relance.history.services import Fact
+from relance.ledger import services as ledger
 from relance.ledger.imports.bulk import create_many
 from relance.ledger.models import Customer
 from relance.outbox import services as outbox
@@ -207,10 +208,26 @@ def _apply(organisation: Organisation, task: Task, window: Window, decided: Deci
     outlooks = _changed_outlooks(organisation, task.on, window, decided.outlooks)
     with transaction.atomic():
         # those already queued for the same step are refused by the outbox
-        queued = len(outbox.queue(drafts=drafts, now=task.now).messages)
+        result = outbox.queue(drafts=drafts, now=task.now)
+        _refuse_addresses(organisation, task, result.refused)
         opened, withdrawn = _update_actions(organisation, task, window, decided)
         _write_outlooks(outlooks)
-    return Counts(len(decided.outlooks), queued, held, opened, withdrawn)
+    return Counts(len(decided.outlooks), len(result.messages), held, opened, withdrawn)
+
+
+def _refuse_addresses(
+    organisation: Organisation, task: Task, refused: Sequence[outbox.Refusal]
+) -> None:
+    """An address that no mail can be sent to is marked: the next pass asks a person (D-12)."""
+    for refusal in refused:
+        if refusal.code == "BAD_ADDRESS":
+            ledger.refuse_address(
+                organisation=organisation,
+                email=refusal.detail,
+                customer_id=refusal.draft.customer_id,
+                on=task.on,
+                now=task.now,
+            )
 
 
 def _drafts(
@@ -253,9 +270,11 @@ def _update_actions(
         fresh += [_action_row(organisation, customer, wanted) for wanted in changes.open]
         for known, reason in changes.withdraw:
             row = rows[known.key]
-            row.status, row.closed_on = Action.Status.WITHDRAWN, on
-            row.withdrawn_reason = reason.code
-            row.save(update_fields=["status", "closed_on", "withdrawn_reason"])
+            still_open = Action.objects.filter(pk=row.pk, status=Action.Status.OPEN)
+            if not still_open.update(
+                status=Action.Status.WITHDRAWN, closed_on=on, withdrawn_reason=reason.code
+            ):
+                continue  # somebody did it meanwhile
             facts.append(
                 Fact(
                     "action_withdrawn",
@@ -338,7 +357,10 @@ def _retake(row: Action, wanted: engine.Action) -> None:
 
 
 def _open(organisation: Organisation, rows: list[Action]) -> None:
-    """Create the actions, each owned by the customer's manager, else by the account managers."""
+    """Create the actions, each owned by the customer's manager, else by all who may act.
+
+    In a dossier that only its cabinet opens, those are the members of the firm (D-24).
+    """
     if not rows:
         return
     create_many(Action, rows)
@@ -347,17 +369,20 @@ def _open(organisation: Organisation, rows: list[Action]) -> None:
             organisation=organisation, id__in={row.customer_id for row in rows}
         ).values_list("id", "manager_id")
     )
-    everyone = list(
-        Membership.objects.filter(
-            organisation=organisation, dunning_role__gte=DunningRole.ACCOUNT_MANAGER
-        ).values_list("user_id", flat=True)
+    members = Membership.objects.filter(
+        organisation=organisation, dunning_role__gte=DunningRole.ACCOUNT_MANAGER
     )
+    firm = FirmMembership.objects.filter(firm__organisations=organisation)
+    everyone = list(members.values_list("user_id", flat=True))
+    able = {*everyone, *firm.values_list("user_id", flat=True)}
+    everyone = everyone or sorted(able)
     owners = Action.owners.through
     owners.objects.bulk_create(
         [
             owners(action_id=row.pk, user_id=user)
             for row in rows
-            for user in ([managers[row.customer_id]] if managers[row.customer_id] else everyone)
+            for manager in [managers[row.customer_id]]
+            for user in ([manager] if manager in able else everyone)
         ],
         batch_size=2000,
     )

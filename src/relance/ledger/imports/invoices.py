@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from relance.formats.invoices import InvoiceRow
@@ -82,6 +83,12 @@ class InvoiceWriter:
                 organisation=self.book.organisation, number__in=numbers
             )
         }
+        # what was applied here, and the accounting tool may not know of: a floor of what is paid
+        self.applied = dict(
+            Payment.objects.filter(invoice__in=self.invoices.values(), credit__isnull=False)
+            .values_list("invoice_id")
+            .annotate(Sum("amount_cents"))
+        )
         self.batch = _Batch()
         for row in rows:
             known = ids[row.customer_key]
@@ -153,7 +160,7 @@ class InvoiceWriter:
         paid_before = invoice.total_cents - invoice.balance_cents
         paid = paid_before
         if self.settles or row.paid_cents:
-            paid = min(row.paid_cents, row.total_cents)
+            paid = min(max(row.paid_cents, self.applied.get(invoice.pk, 0)), row.total_cents)
         targets["balance_cents"] = row.total_cents - paid
         before = {
             name: plain(getattr(invoice, name))

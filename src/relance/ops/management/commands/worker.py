@@ -17,4 +17,4 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="do what is due now, then end")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        worker.run(hooks=hooks(clock.now), tick=tick, once=options["once"])
+        worker.run(hooks=hooks(clock.now, by_day=True), tick=tick, once=options["once"])
