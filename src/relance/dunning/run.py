@@ -19,6 +19,7 @@ import django
 from django.db import connection, transaction
 
 from relance.accounts import clock
+from relance.accounts.bulk import create_many
 from relance.accounts.models import DunningRole, FirmMembership, Membership, Organisation
 from relance.dunning import messages
 from relance.dunning.gather import Days, Window, cases, day_of, plans_of, read, rules_of
@@ -30,7 +31,6 @@ from relance.engine.review import reconcile
 from relance.history import services as history
 from relance.history.services import Fact
 from relance.ledger import services as ledger
-from relance.ledger.imports.bulk import create_many
 from relance.ledger.models import Customer
 from relance.outbox import services as outbox
 

@@ -18,8 +18,8 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
+from relance.accounts.bulk import create_many, insert_many
 from relance.accounts.models import Organisation, User
-from relance.ledger.imports.bulk import create_many, insert_many
 from relance.outbox.models import VOID, WAITING, Attempt, Message, MessageInvoice, Status
 
 CHUNK = 500

@@ -12,9 +12,9 @@ from typing import Any
 from django.db.models import Sum
 from django.utils.translation import gettext as _
 
+from relance.accounts.bulk import insert_many, reserve_ids, update_many
 from relance.formats.invoices import InvoiceRow
 from relance.ledger.imports.book import Book, Chunk, Refusal, plain
-from relance.ledger.imports.bulk import insert_many, reserve_ids, update_many
 from relance.ledger.imports.people import fill_customers, known_invoices, sites_of
 from relance.ledger.models import Credit, Invoice, Payment, PaymentMode
 

@@ -7,6 +7,7 @@ that an address corrected here is not undone by next month's export. Empty cells
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from relance.accounts.bulk import update_many
 from relance.formats.customers import CustomerRow
 from relance.formats.rows import NOBODY
 from relance.ledger.imports.book import (
@@ -17,7 +18,6 @@ from relance.ledger.imports.book import (
     party_values,
     plain,
 )
-from relance.ledger.imports.bulk import update_many
 from relance.ledger.models import Contact, Customer, Invoice, Site
 from relance.ledger.services.people import searchable
 

@@ -16,6 +16,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from relance.accounts import clock
+from relance.accounts.bulk import insert_many, reserve_ids
 from relance.accounts.models import Organisation
 from relance.formats import columns as formats
 from relance.formats.customers import read_customers
@@ -24,7 +25,6 @@ from relance.formats.invoices import read_invoices
 from relance.history.models import Chain
 from relance.history.services import Fact, append
 from relance.ledger.imports.book import Book, Chunk
-from relance.ledger.imports.bulk import insert_many, reserve_ids
 from relance.ledger.imports.errors import ImportFileError, ImportStateError
 from relance.ledger.imports.fec import FecWriter, control, rows_of
 from relance.ledger.imports.intake import ledger_of

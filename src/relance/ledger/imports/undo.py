@@ -14,11 +14,11 @@ from django.db import transaction
 from django.db.models import Model
 from django.utils.translation import gettext as _
 
+from relance.accounts.bulk import update_many
 from relance.accounts.models import User
 from relance.history.models import Event
 from relance.history.services import Fact, append
 from relance.ledger.imports.book import plain
-from relance.ledger.imports.bulk import update_many
 from relance.ledger.imports.errors import ImportStateError
 from relance.ledger.models import (
     Contact,
