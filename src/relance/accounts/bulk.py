@@ -1,11 +1,11 @@
-"""Writing many rows with one prepared statement, several times faster than `bulk_create`.
+"""Writing many rows by COPY or one prepared statement, several times faster than `bulk_create`.
 
 The importer needs it, for a hundred thousand lines make three times as many rows, and so does the
 queue of the daily pass. The ids are known before the rows are written, so that payments can point
 to their invoices at once.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from operator import attrgetter
 from typing import Any
@@ -39,10 +39,19 @@ def insert_many(model: type[Model], names: Sequence[str], rows: Sequence[Sequenc
     """Insert rows given as values in the order of `names` (field names, or `id`)."""
     if not rows:
         return
-    columns = ", ".join(f'"{_field(model, name).column}"' for name in names)
+    table, fields = model._meta.db_table, [_field(model, name) for name in names]
+    columns = ", ".join(f'"{field.column}"' for field in fields)
+    if connection.vendor == "postgresql":
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(f'COPY "{table}" ({columns}) FROM STDIN') as copy,
+        ):
+            for values in _adapted(fields, rows):
+                copy.write_row(values)
+        return
     places = ", ".join(["%s"] * len(names))
-    statement = f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({places})'  # noqa: S608
-    _execute(statement, [_field(model, name) for name in names], rows)
+    statement = f'INSERT INTO "{table}" ({columns}) VALUES ({places})'  # noqa: S608
+    _execute(statement, fields, rows)
 
 
 def create_many(model: type[Model], rows: Sequence[Model]) -> None:
@@ -80,16 +89,21 @@ def _field(model: type[Model], name: str) -> "models.Field[Any, Any]":
 def _execute(
     statement: str, fields: Sequence["models.Field[Any, Any]"], rows: Sequence[Sequence[Any]]
 ) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, list(_adapted(fields, rows)))
+
+
+def _adapted(
+    fields: Sequence["models.Field[Any, Any]"], rows: Sequence[Sequence[Any]]
+) -> Iterator[list[Any]]:
+    """The rows as the driver takes them."""
     adapted = [(place, _adapter(field)) for place, field in enumerate(fields)]
     acting = [(place, adapt) for place, adapt in adapted if adapt is not None]
-    values = []
     for row in rows:
         cells = list(row)
         for place, adapt in acting:
             cells[place] = adapt(cells[place])
-        values.append(cells)
-    with connection.cursor() as cursor:
-        cursor.executemany(statement, values)
+        yield cells
 
 
 def _adapter(field: "models.Field[Any, Any]") -> Callable[[Any], Any] | None:

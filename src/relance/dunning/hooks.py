@@ -10,6 +10,7 @@ from datetime import date, datetime
 from enum import Enum
 
 from relance.accounts import clock
+from relance.accounts.bulk import create_many
 from relance.accounts.models import Organisation, User
 from relance.dunning import messages
 from relance.dunning.gather import Window, cases, plans_of, rules_of
@@ -186,9 +187,8 @@ def record(sent: Sequence[Message]) -> None:
         by_day[message.organisation_id, on].append(message)
     for (key, on), mine in sorted(by_day.items(), key=lambda item: item[0]):
         organisation = organisations[key]
-        Entry.objects.bulk_create(
-            [entry for m in mine for entry in _entries(organisation, m, lines[m.pk], on)],
-            batch_size=2000,
+        create_many(
+            Entry, [entry for m in mine for entry in _entries(organisation, m, lines[m.pk], on)]
         )
         close_actions(mine, on=on)
         chases = [

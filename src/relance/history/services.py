@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from django.db import transaction
 
+from relance.accounts.bulk import create_many
 from relance.accounts.models import Organisation, User
 from relance.history.models import Chain, Event
 
@@ -54,7 +55,7 @@ def append(organisation: Organisation, facts: Iterable[Fact]) -> None:
         )
         chain.hash = event.hash = digest(chain.hash, event)
         events.append(event)
-    Event.objects.bulk_create(events, batch_size=2000)
+    create_many(Event, events)
     chain.save(update_fields=["seq", "hash"])
 
 
