@@ -42,12 +42,11 @@ def insert_many(model: type[Model], names: Sequence[str], rows: Sequence[Sequenc
     table, fields = model._meta.db_table, [_field(model, name) for name in names]
     columns = ", ".join(f'"{field.column}"' for field in fields)
     if connection.vendor == "postgresql":
-        with (
-            connection.cursor() as cursor,
-            cursor.copy(f'COPY "{table}" ({columns}) FROM STDIN') as copy,
-        ):
-            for values in _adapted(fields, rows):
-                copy.write_row(values)
+        copying = f'COPY "{table}" ({columns}) FROM STDIN'
+        with connection.cursor() as cursor, connection.wrap_database_errors:
+            with cursor.copy(copying) as copy:
+                for values in _adapted(fields, rows):
+                    copy.write_row(values)
         return
     places = ", ".join(["%s"] * len(names))
     statement = f'INSERT INTO "{table}" ({columns}) VALUES ({places})'  # noqa: S608
