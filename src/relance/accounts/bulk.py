@@ -43,10 +43,13 @@ def insert_many(model: type[Model], names: Sequence[str], rows: Sequence[Sequenc
     columns = ", ".join(f'"{field.column}"' for field in fields)
     if connection.vendor == "postgresql":
         copying = f'COPY "{table}" ({columns}) FROM STDIN'
-        with connection.cursor() as cursor, connection.wrap_database_errors:
-            with cursor.copy(copying) as copy:
-                for values in _adapted(fields, rows):
-                    copy.write_row(values)
+        with (
+            connection.cursor() as cursor,
+            connection.wrap_database_errors,
+            cursor.copy(copying) as copy,
+        ):
+            for values in _adapted(fields, rows):
+                copy.write_row(values)
         return
     places = ", ".join(["%s"] * len(names))
     statement = f'INSERT INTO "{table}" ({columns}) VALUES ({places})'  # noqa: S608
