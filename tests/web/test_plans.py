@@ -121,11 +121,11 @@ def test_a_slip_is_said_with_its_two_remedies(camille: Client, plan: Plan) -> No
 
 
 def test_days_of_rest_are_told_apart_from_the_delay(camille: Client, plan: Plan) -> None:
-    """S3-22: due on Tuesday 24, J+11 is a Saturday; the delay moves to J+12, a Sunday."""
-    text = live(camille, plan, **{"niveau-2-days": 11})
+    """S3-22: due on Friday 20, the delay moves J+6 to J+8, a Saturday."""
+    text = live(camille, plan, **{"niveau-1-days": 3, "niveau-2-days": 6})
 
-    assert "partira à J+12, pas à J+11." in text
-    assert "les jours de repos le portent à J+13." in text
+    assert "partira à J+8, pas à J+6." in text
+    assert "les jours de repos le portent à J+10." in text
 
 
 def test_a_level_that_the_next_one_overtakes_is_said(camille: Client, plan: Plan) -> None:

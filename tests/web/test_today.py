@@ -88,7 +88,7 @@ def test_the_page_says_who_waits_and_what_leaves(
     assert "1 message part à 08:30." in text
     assert "Part automatiquement à 08:30" in text
     assert "Départ à 08:30" in text
-    assert "1 message prêt" in text
+    assert "1\u00a0message prêt" in text
     assert "Vos factures échues, 1 234,56 €" in text, "the very text that will leave"
     assert "Rappel\u00a0(1)" in text
 

@@ -98,7 +98,7 @@ def automatic_invoices(decision: engine.Decision, case: engine.Case) -> set[engi
     for carrier in decision.carriers:
         if carrier.step is None:
             continue
-        if not any(s.automatic for s in plan.steps if s.level >= carrier.step.level):
+        if not any(_leaves_alone(s, case) for s in plan.steps if s.level >= carrier.step.level):
             continue
         if plan.scope == "invoice":
             found.add(carrier.reference.id)
@@ -109,6 +109,11 @@ def automatic_invoices(decision: engine.Decision, case: engine.Case) -> set[engi
                 if i.currency == carrier.currency and i.id not in refused and i.balance > 0
             )
     return found
+
+
+def _leaves_alone(step: engine.Step, case: engine.Case) -> bool:
+    """The step is automatic, has its words, and the customer can be reached by its channel."""
+    return step.automatic and step.has_template and step.channel not in case.unreachable
 
 
 def next_departure(

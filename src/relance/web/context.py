@@ -169,5 +169,5 @@ def _ready(access: Access, departure: datetime) -> str:
     if customers and one_by_one.exists():
         words = ngettext("messages pour %(n)s client", "messages pour %(n)s clients", customers)
     else:
-        words = ngettext("%(n)s message prêt", "%(n)s messages prêts", customers)
+        return french.counted(customers, _("message prêt"), _("messages prêts"))
     return words % {"n": french.number(customers)}

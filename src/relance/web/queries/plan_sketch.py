@@ -63,6 +63,11 @@ class Sketch(NamedTuple):
     legend: str = ""
 
 
+def sample_due(today: date) -> date:
+    """The due date of the model invoice: the last Friday, with few rest days in between."""
+    return today - timedelta(days=(today.weekday() - 4) % 7)
+
+
 def j(days: int) -> str:
     """`J+7`, `J−3`, `J`."""
     if days == 0:

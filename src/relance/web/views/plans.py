@@ -224,12 +224,13 @@ def _context(
 ) -> dict[str, Any]:
     """The editor with its picture; while something typed is not valid, the picture waits."""
     on = today_of(request, access)
+    due = plan_sketch.sample_due(on)
     rows, valid = _typed(plan, form, steps)
     drawn = plan_sketch.Sketch("", [], [], {})
     effect = plan_sketch.followers_of(plan)
     if valid:
         typed = to_engine(form.instance, rows)
-        drawn = plan_sketch.sketch(access.organisation, typed, rows, due=on, today=on)
+        drawn = plan_sketch.sketch(access.organisation, typed, rows, due=due, today=on)
         if form.is_bound and plan.pk:
             effect = plan_sketch.change(access.organisation, plan, typed, on=on)
     departures = {one.level: one for one in drawn.departures}
@@ -251,7 +252,7 @@ def _context(
         "effect": effect,
         "changed": form.is_bound,
         "valid": valid,
-        "due": on,
+        "due": due,
         "today": on,
     }
 
