@@ -70,6 +70,28 @@ def create_many(model: type[Model], rows: Sequence[Model]) -> None:
         row._state.adding = False
 
 
+def upsert_many(
+    model: type[Model], rows: Sequence[Model], *, unique: str, update: Sequence[str]
+) -> None:
+    """Insert instances; where `unique` is taken, write the fields of `update` instead.
+
+    No two rows have the same `unique`; keys are the database's own and not read back.
+    """
+    if not rows:
+        return
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    values = attrgetter(*(field.attname for field in fields))
+    columns = ", ".join(f'"{field.column}"' for field in fields)
+    places = ", ".join(["%s"] * len(fields))
+    written = [_field(model, name).column for name in update]
+    changes = ", ".join(f'"{column}" = excluded."{column}"' for column in written)
+    statement = (
+        f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({places}) '  # noqa: S608
+        f'ON CONFLICT ("{_field(model, unique).column}") DO UPDATE SET {changes}'
+    )
+    _execute(statement, fields, [values(row) for row in rows])
+
+
 def update_many(model: type[Model], names: Sequence[str], rows: Iterable[Model]) -> None:
     """Write these fields of each instance."""
     fields = [_field(model, name) for name in names]

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from enum import Enum
 
 from relance.accounts import clock
-from relance.accounts.bulk import create_many
+from relance.accounts.bulk import create_many, upsert_many
 from relance.accounts.models import Organisation, User
 from relance.dunning import messages
 from relance.dunning.gather import Window, cases, plans_of, rules_of
@@ -204,7 +204,9 @@ def record(sent: Sequence[Message]) -> None:
         ]
         save_chases(chases)
         history.append(organisation, [f for m in mine for f in _facts(m, lines[m.pk], on)])
-        refresh(organisation, sorted({m.customer_id for m in mine}), on=on)
+        # the pass already saw its own messages as done
+        by_people = {m.customer_id for m in mine if not m.automatic}
+        refresh(organisation, sorted(by_people), on=on)
 
 
 def _entries(
@@ -362,11 +364,4 @@ def save_chases(chases: list[InvoiceChase]) -> None:
         (levelled, ["level", "level_name", "last_on"]),
         (dated, ["last_on"]),
     ):
-        if rows:
-            InvoiceChase.objects.bulk_create(
-                list(rows.values()),
-                batch_size=2000,
-                update_conflicts=True,
-                unique_fields=["invoice"],
-                update_fields=fields,
-            )
+        upsert_many(InvoiceChase, list(rows.values()), unique="invoice", update=fields)

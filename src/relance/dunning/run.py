@@ -21,12 +21,14 @@ from django.db import connection, transaction
 from relance.accounts import clock
 from relance.accounts.bulk import create_many
 from relance.accounts.models import DunningRole, FirmMembership, Membership, Organisation
-from relance.dunning import messages
-from relance.dunning.gather import Days, Window, cases, day_of, plans_of, read, rules_of
-from relance.dunning.models import Action, Outlook, Run
+from relance.dunning import messages, outlooks
+from relance.dunning.gather import Window, cases, plans_of, rules_of
+from relance.dunning.models import Action, Run
+from relance.dunning.outlooks import State
 from relance.engine import model as engine
 from relance.engine.calendar import is_working_day, next_working_day
 from relance.engine.decide import decide
+from relance.engine.deeds import done
 from relance.engine.review import reconcile
 from relance.history import services as history
 from relance.history.services import Fact
@@ -39,9 +41,6 @@ LARGE = 7
 """Above this many windows of `CHUNK` customers, two processes share the pass."""
 LATEST_HOUR = 19
 """A day missed until this local hour waits for the next one: nobody is chased at night."""
-
-State = tuple[str, str, date | None, int | None, bool]
-"""state, code, next_on, next_level, next_automatic: an `Outlook` without its keys."""
 
 
 class Decided(NamedTuple):
@@ -172,7 +171,7 @@ def decide_window(
     for case in cases(organisation, on, window, plans):
         decision = decide(case, on, rules)
         key = int(case.customer)
-        decided.outlooks[key] = outlook(decision)
+        decided.outlooks[key] = outlooks.short(decision)
         decided.decisions[key] = decision
         for action in decision.actions:
             if action.automatic:
@@ -182,37 +181,38 @@ def decide_window(
     return decided
 
 
-def outlook(decision: engine.Decision) -> State:
-    """The short form of a decision for lists: its state, first reason and next step."""
-    nearest: engine.Carrier | None = None
-    for carrier in decision.carriers:
-        if carrier.leaves is not None and (
-            nearest is None or nearest.leaves is None or carrier.leaves < nearest.leaves
-        ):
-            nearest = carrier
-    if nearest is None or nearest.step is None:
-        if decision.carriers:
-            return ("nothing", "END_OF_PLAN", None, None, False)
-        return ("nothing", decision.reasons[0].code if decision.reasons else "", None, None, False)
-    possible = nearest.step.automatic and nearest.code not in ("NO_RECIPIENT", "NO_TEMPLATE")
-    state = "waiting"
-    if nearest.acts and not possible:
-        state = "pending"
-    return (state, nearest.code, nearest.leaves, nearest.step.level, possible)
-
-
 def _apply(organisation: Organisation, task: Task, window: Window, decided: Decided) -> Counts:
     """Write what was decided; the words and what is known are made ready before the transaction."""
     drafts = _drafts(organisation, task, decided.wanted) if organisation.sending_on else []
     held = 0 if organisation.sending_on else len(decided.wanted)
-    outlooks = _changed_outlooks(organisation, task.on, window, decided.outlooks)
+    if organisation.sending_on:
+        decided.outlooks.update(_after_leaving(organisation, task.on, decided.wanted))
+    renewed = outlooks.changed(organisation, task.on, window, decided.outlooks)
     with transaction.atomic():
         # those already queued for the same step are refused by the outbox
         result = outbox.queue(drafts=drafts, now=task.now)
         _refuse_addresses(organisation, task, result.refused)
         opened, withdrawn = _update_actions(organisation, task, window, decided)
-        _write_outlooks(outlooks)
+        outlooks.write(renewed)
     return Counts(len(decided.outlooks), len(result.messages), held, opened, withdrawn)
+
+
+def _after_leaving(
+    organisation: Organisation, on: date, wanted: Sequence[messages.Wanted]
+) -> dict[int, outlooks.State]:
+    """How the customers stand once what is queued has left: a message on its way counts as done.
+
+    Should one fail, `hooks.ended` looks at its customer again.
+    """
+    rules = rules_of(organisation)
+    history: dict[int, tuple[engine.Case, list[engine.Entry]]] = {}
+    for action, case in wanted:
+        _case, entries = history.setdefault(int(case.customer), (case, list(case.history)))
+        entries += done(action, on, by_run=True)
+    return {
+        customer: outlooks.short(decide(case._replace(history=entries), on, rules))
+        for customer, (case, entries) in history.items()
+    }
 
 
 def _refuse_addresses(
@@ -388,42 +388,6 @@ def _open(organisation: Organisation, rows: list[Action]) -> None:
     )
 
 
-def _changed_outlooks(
-    organisation: Organisation, on: date, window: Window, outlooks: dict[int, State]
-) -> list[Outlook]:
-    """The outlooks that are new or not what they were."""
-    days = Days()
-    known = Outlook.objects.filter(window.q()).values_list(
-        "customer_id", "state", "code", day_of("next_on"), "next_level", "next_automatic"
-    )
-    before = {row[0]: (row[1], row[2], days[row[3]], row[4], row[5]) for row in read(known)}
-    return [
-        Outlook(
-            organisation=organisation,
-            customer_id=customer,
-            on=on,
-            state=state[0],
-            code=state[1],
-            next_on=state[2],
-            next_level=state[3],
-            next_automatic=state[4],
-        )
-        for customer, state in outlooks.items()
-        if before.get(customer) != state
-    ]
-
-
-def _write_outlooks(rows: list[Outlook]) -> None:
-    """Insert or replace; those that did not change are left as they are."""
-    Outlook.objects.bulk_create(
-        rows,
-        batch_size=2000,
-        update_conflicts=True,
-        unique_fields=["customer"],
-        update_fields=["on", "state", "code", "next_on", "next_level", "next_automatic"],
-    )
-
-
 def refresh(organisation: Organisation, customers: Sequence[int], *, on: date) -> None:
     """Look again at a few customers after a person changed something: their outlook only."""
     if not customers:
@@ -432,7 +396,7 @@ def refresh(organisation: Organisation, customers: Sequence[int], *, on: date) -
     decided = decide_window(
         organisation, on, window, plans_of(organisation), rules_of(organisation)
     )
-    _write_outlooks(_changed_outlooks(organisation, on, window, decided.outlooks))
+    outlooks.write(outlooks.changed(organisation, on, window, decided.outlooks))
 
 
 def refresh_all(organisation: Organisation, *, on: date) -> None:
@@ -440,7 +404,7 @@ def refresh_all(organisation: Organisation, *, on: date) -> None:
     plans, rules = plans_of(organisation), rules_of(organisation)
     for window in windows(organisation):
         decided = decide_window(organisation, on, window, plans, rules)
-        _write_outlooks(_changed_outlooks(organisation, on, window, decided.outlooks))
+        outlooks.write(outlooks.changed(organisation, on, window, decided.outlooks))
 
 
 def tick(now: datetime) -> list[Run]:
@@ -449,13 +413,13 @@ def tick(now: datetime) -> list[Run]:
     Called again and again by workers; a day already finished is left alone. A run that was killed
     is taken up again after ten minutes.
     """
-    done = []
+    runs = []
     for organisation in Organisation.objects.all():
         on = clock.local_date(organisation, now)
         if not due_now(organisation, on, now) or not _claim(organisation, on, now):
             continue
-        done.append(run(organisation, on=on, now=now))
-    return done
+        runs.append(run(organisation, on=on, now=now))
+    return runs
 
 
 def due_now(organisation: Organisation, on: date, now: datetime) -> bool:

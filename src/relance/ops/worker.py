@@ -16,8 +16,8 @@ from relance.outbox.delivery import Hooks, Report
 
 log = logging.getLogger(__name__)
 
-LANES = 4  # connections to the mail server; one told "too many" waits and tries again
-BATCH = 400
+LANES = 3
+BATCH = 150
 IDLE_SECONDS = 0.5
 TICK_SECONDS = 5
 FIRST_PAUSE, LONGEST_PAUSE = 5, 300  # seconds, while the mail server cannot be reached

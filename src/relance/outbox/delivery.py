@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F, QuerySet
 
+from relance.accounts.bulk import create_many
 from relance.outbox import claims
 from relance.outbox.channels.base import Channel, DeliveryError, Receipt
 from relance.outbox.channels.email import EmailChannel
@@ -295,7 +296,7 @@ def _sent(
             Message.objects.filter(pk=message.pk).update(error=answer)
         at = message.sent_at or message.made_at
         tries.append(_attempt(worker, message, at, Attempt.Outcome.SENT, receipt.code, answer))
-    Attempt.objects.bulk_create(tries)
+    create_many(Attempt, tries)
     if record and gone:
         record(gone)
     return len(gone)

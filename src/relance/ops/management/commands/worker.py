@@ -8,6 +8,7 @@ from relance.accounts import clock
 from relance.dunning.hooks import hooks
 from relance.dunning.run import tick
 from relance.ops import worker
+from relance.ops.server import WorkerProcess
 
 
 class Command(BaseCommand):
@@ -15,6 +16,16 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="do what is due now, then end")
+        parser.add_argument(
+            "--processes", type=int, default=1, metavar="N", help="how many share the sending"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        worker.run(hooks=hooks(clock.now, by_day=True), tick=tick, once=options["once"])
+        beside = [WorkerProcess() for _each in range(options["processes"] - 1)]
+        for child in beside:
+            child.start()
+        try:
+            worker.run(hooks=hooks(clock.now, by_day=True), tick=tick, once=options["once"])
+        finally:
+            for child in beside:
+                child.stop()
