@@ -49,6 +49,7 @@ def plain_sentences() -> Iterator[str]:
         plan_rules.SENTENCES,
     ):
         yield from table.values()
+    yield from wording.MONTHS
     yield from (text for _severity, text in sentences.SENTENCES.values())
 
 

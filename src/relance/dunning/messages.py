@@ -12,7 +12,7 @@ from typing import NamedTuple
 import nh3
 from django.conf import settings
 from django.utils.safestring import mark_safe
-from django.utils.translation import get_language
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation, User
@@ -24,8 +24,17 @@ from relance.ledger.models import Contact, Customer, Invoice, Site
 from relance.outbox.services import Draft, Line
 
 # The same days and often the same amounts come back in thousands of messages.
-_date_words = lru_cache(maxsize=4096)(wording.date_words)
 _money_words = lru_cache(maxsize=4096)(wording.money_words)
+
+
+@lru_cache(maxsize=4096)
+def _dated(day: date, language: str | None) -> str:
+    return wording.date_words(day, _)
+
+
+def _date_words(day: date) -> str:
+    """The day in the language that is active: the customer's."""
+    return _dated(day, get_language())
 
 
 class Wanted(NamedTuple):
@@ -216,8 +225,10 @@ def write(
     action = wanted.action
     to = recipients(book, int(action.customer), [int(key) for key in action.invoices])
     chosen = words or book.words[int(action.plan), action.level]
-    filled = templating.render(chosen.subject, chosen.body, values(book, wanted, to, on, signature))
     language = book.customers[int(action.customer)].language
+    with override(language):  # the customer's, whoever sends it
+        filling = values(book, wanted, to, on, signature)
+    filled = templating.render(chosen.subject, chosen.body, filling)
     return filled._replace(html=_page(filled.subject, filled.html, language)), to
 
 

@@ -184,10 +184,12 @@ def all_reasons(decision: Decision) -> tuple[Reason, ...]:
     return (*decision.reasons, *(reason for reason in carriers if reason), *decision.invoice_reasons)
 
 
-def date_words(day: date) -> str:
-    """``1er mai 2025``, ``12 mars 2025``."""
-    number = "1er" if day.day == 1 else str(day.day)
-    return f"{number}{NBSP}{MONTHS[day.month - 1]}{NBSP}{day.year}"
+def date_words(day: date, translate: Translate = str) -> str:
+    """``1er mai 2025``, ``12 mars 2025``; in another language the month in its words and no ordinal."""
+    french = MONTHS[day.month - 1]
+    month = translate(french)
+    number = "1er" if day.day == 1 and month == french else str(day.day)
+    return f"{number}{NBSP}{month}{NBSP}{day.year}"
 
 
 def money_words(cents: int, currency: str) -> str:
@@ -210,7 +212,7 @@ class _Words(dict[str, str]):
         if value is None:
             return "—"
         if isinstance(value, date):
-            return date_words(value)
+            return date_words(value, self._translate)
         if key in AMOUNTS and isinstance(value, int):
             return money_words(value, str(self._facts.get("currency", "EUR")))
         if key == "channel":

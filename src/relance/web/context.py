@@ -117,7 +117,7 @@ def _foot(access: Access, now: datetime) -> dict[str, Any]:
             "detail": [_ready(access, departure)],
             "url": url,
         }
-    next_day = f"{french.weekday_short(departure.date()).lower()} {hour}"
+    next_day = f"{french.weekday_short(departure.date())} {hour}"
     latest = access.all(Run).filter(on=today).first()
     if latest is None:
         return {

@@ -53,6 +53,18 @@ def is_french() -> bool:
     return (get_language() or "fr").startswith("fr")
 
 
+def quoted(text: str) -> str:
+    """`« text »`, or “text” in English."""
+    return f"«{NBSP}{text}{NBSP}»" if is_french() else f"“{text}”"
+
+
+def from_due(days: int) -> str:
+    """Calendar days from the due date, `J+7`, `J−3`, `J`; in English `D+7`."""
+    if days == 0:
+        return _("J")
+    return _("J") + (f"+{days}" if days > 0 else f"{MINUS}{-days}")
+
+
 def is_plural(count: int) -> bool:
     """French counts zero and one as singular, English only one."""
     return abs(count) >= 2 if is_french() else abs(count) != 1

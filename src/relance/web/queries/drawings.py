@@ -44,8 +44,7 @@ def reason_picture(organisation: Organisation, look: Look, *, today: date) -> st
         marks.append(Mark(contact, "contact", _("contact")))
     if carrier.trigger and carrier.trigger != leaves and start <= carrier.trigger <= end:
         days = (carrier.trigger - carrier.reference.due).days
-        sign = "+" if days >= 0 else french.MINUS
-        marks.append(Mark(carrier.trigger, "wanted", f"J{sign}{abs(days)}"))
+        marks.append(Mark(carrier.trigger, "wanted", french.from_due(days)))
     automatic = carrier.step.automatic and not impossible(carrier.step, asked.case.unreachable)
     word = _("départ") if automatic else _("à faire")
     marks.append(Mark(leaves, "auto" if automatic else "manual", word))

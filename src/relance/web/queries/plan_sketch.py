@@ -70,9 +70,7 @@ def sample_due(today: date) -> date:
 
 def j(days: int) -> str:
     """`J+7`, `J−3`, `J`."""
-    if days == 0:
-        return "J"
-    return f"J+{days}" if days > 0 else f"J{french.MINUS}{-days}"
+    return french.from_due(days)
 
 
 def sketch(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -158,7 +159,7 @@ def _delay_facts(plan: engine.Plan, carrier: engine.Carrier, on: date, zone: str
     rest = _day_off(zone, carrier.earliest, carrier.wanted)
     if rest:
         title = _("%(day)s n’est pas un jour ouvré") % {
-            "day": french.date_text(rest, on, "long").capitalize()
+            "day": capfirst(french.date_text(rest, on, "long"))
         }
         detail = _("Les envois automatiques attendent le jour ouvré suivant.")
         found.append(Fact(carrier.wanted, "pause", "warn", title, detail))

@@ -56,7 +56,7 @@ def answer(organisation: Organisation, look: Look, *, today: date) -> str:
     if asked.expected and asked.state in {"leaving", "pending"}:
         words += " " + _("Si rien n’est réglé d’ici là.")
     if not organisation.sending_on:
-        words += " " + wording.SENTENCES["SENDING_OFF"]
+        words += " " + _(wording.SENTENCES["SENDING_OFF"])
     return words.strip().replace("..", ".")
 
 
@@ -64,7 +64,7 @@ def _acted(asked: Explanation, today: date) -> str:
     plan = asked.case.plan
     names = {step.level: level_words(step) for step in plan.steps} if plan else {}
     sent = sorted({entry.level for entry in asked.done if entry.kind == "sent"})
-    told = _(" et ").join(f"«{french.NBSP}{names.get(n, str(n))}{french.NBSP}»" for n in sent if n)
+    told = _(" et ").join(french.quoted(names.get(n, str(n))) for n in sent if n)
     if told:
         return _("%(what)s est parti %(day)s.") % {"what": told, "day": long_day(asked.on, today)}
     return _("Le client a été marqué comme déjà relancé %(day)s.") % {
@@ -73,7 +73,7 @@ def _acted(asked: Explanation, today: date) -> str:
 
 
 def _action_told(action: engine.Action) -> str:
-    return f"«{french.NBSP}{action.name or _('Niveau')}{french.NBSP}({action.level}){french.NBSP}»"
+    return french.quoted(f"{action.name or _('Niveau')}{french.NBSP}({action.level})")
 
 
 def _leaving(asked: Explanation, today: date, hour: str) -> str:
@@ -140,7 +140,7 @@ def _waiting(asked: Explanation, carrier: engine.Carrier, today: date) -> str:
             "%(prefix)s : %(n)s jours doivent séparer deux messages, et le dernier date du %(day)s."
         ) % {
             "prefix": prefix,
-            "n": _NUMBERS[delay] if delay < len(_NUMBERS) else delay,
+            "n": _NUMBERS[delay] if french.is_french() and delay < len(_NUMBERS) else delay,
             "day": french.date_text(carrier.contact, today, "long"),
         }
     if carrier.code == "NOT_A_WORKING_DAY":
@@ -163,7 +163,7 @@ def _waiting(asked: Explanation, carrier: engine.Carrier, today: date) -> str:
 def _then(carrier: engine.Carrier, unreachable: Collection[str], today: date, hour: str) -> str:
     if carrier.step is None or carrier.leaves is None:
         return _("Le plan est ensuite terminé.") if carrier.code == "END_OF_PLAN" else ""
-    what = f"«{french.NBSP}{level_words(carrier.step)}{french.NBSP}»"
+    what = french.quoted(level_words(carrier.step))
     told = {"what": what, "day": long_day(carrier.leaves, today), "hour": hour}
     if carrier.step.automatic:
         if carrier.leaves < today:

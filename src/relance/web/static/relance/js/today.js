@@ -15,7 +15,7 @@
     const all = rows().filter((row) => row.parentElement === line?.parentElement);
     const at = all.indexOf(line);
     const words = panel()?.querySelector("[data-position]");
-    if (words) words.textContent = at < 0 ? "" : `${at + 1}\u00a0sur\u00a0${all.length}`;
+    if (words) words.textContent = at < 0 ? "" : `${at + 1}\u00a0${words.dataset.position}\u00a0${all.length}`;
     const keys = panel()?.querySelector("[data-keys]");
     if (keys) keys.hidden = !document.querySelector("[data-list]");
     for (const hint of document.querySelectorAll("[data-when-empty]")) hint.hidden = hint.closest("section").querySelector("[data-action]:not(.is-folding)") !== null;
