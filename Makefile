@@ -21,7 +21,8 @@ test: setup
 	@sh scripts/browser.sh
 	$(ON_SQLITE) $(PYTEST) -n 2 -m "$(FAST)"
 	@if [ -n "$$RELANCE_TEST_DATABASE_URL" ]; then $(MAKE) --no-print-directory test-postgres; fi
-	$(ON_SQLITE) $(PYTEST) -m "browser"
+	@# a real browser on a busy machine may miss a beat: a journey that fails twice has failed
+	$(ON_SQLITE) $(PYTEST) -m "browser" || $(ON_SQLITE) $(PYTEST) -m "browser"
 	$(ON_SQLITE) $(PYTEST) -m "chaos"
 
 test-fast: setup

@@ -17,6 +17,15 @@ from tests.conftest import TODAY, at, make_customer, make_invoice
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
+BUSY = ".htmx-request, .htmx-swapping, .htmx-settling, .is-loading"
+
+
+def press(page: Page, key: str) -> None:
+    """A key, once what the last one asked for has arrived: nobody types within milliseconds."""
+    expect(page.locator(BUSY)).to_have_count(0)
+    page.keyboard.press(key)
+
+
 @pytest.fixture
 def morning(organisation: Organisation, template: Template, frozen: datetime) -> dict[str, Action]:
     """Three e-mails to send by hand and a call, each waiting since another day."""
@@ -63,12 +72,12 @@ def test_forty_lines_without_a_mouse(
     expect(panel).to_have_text("Alpha")
     expect(page.locator("[data-position]")).to_have_text("1 sur 4")
 
-    page.keyboard.press("j")
+    press(page, "j")
     expect(panel).to_have_text("Bravo")
-    page.keyboard.press("k")
+    press(page, "k")
     expect(panel).to_have_text("Alpha")
 
-    page.keyboard.press("e")
+    press(page, "e")
     expect(panel).to_have_text("Bravo")
     expect(page.locator(row(page, morning["Alpha"]))).to_have_count(0)
     expect(page.get_by_text("3 actions vous attendent.")).to_be_visible()
@@ -76,22 +85,22 @@ def test_forty_lines_without_a_mouse(
     expect(page.locator("#toasts")).to_contain_text("Message à Alpha")
     assert Message.objects.get().status == Status.QUEUED
 
-    page.keyboard.press("z")
+    press(page, "z")
     expect(page.get_by_text("4 actions vous attendent.")).to_be_visible()
     expect(panel).to_have_text("Alpha")
     assert Message.objects.get().status == Status.CANCELLED
     assert Action.objects.get(pk=morning["Alpha"].pk).status == Action.Status.OPEN
 
-    page.keyboard.press("j")
+    press(page, "j")
     expect(panel).to_have_text("Bravo")
-    page.keyboard.press("i")
+    press(page, "i")
     expect(panel).to_have_text("Charlie")
     assert Action.objects.get(pk=morning["Bravo"].pk).status == Action.Status.SKIPPED
 
-    page.keyboard.press("n")
+    press(page, "n")
     expect(page.locator("#note")).to_be_focused()
     page.keyboard.type("Le virement part vendredi.")
-    page.keyboard.press("Control+Enter")
+    press(page, "Control+Enter")
     expect(panel).to_have_text("Delta")
     noted = Action.objects.get(pk=morning["Charlie"].pk)
     assert (noted.status, noted.note) == (Action.Status.DONE, "Le virement part vendredi.")
@@ -103,9 +112,9 @@ def test_an_action_ignored_by_mistake_comes_back_with_z(
 ) -> None:
     """One key ignores; the same ten seconds give it back, its level not passed."""
     log_in(page, live_server, owner.email)
-    page.keyboard.press("i")
+    press(page, "i")
     expect(page.locator("#panel h2")).to_have_text("Bravo")
-    page.keyboard.press("z")
+    press(page, "z")
     expect(page.locator("#panel h2")).to_have_text("Alpha")
     assert Action.objects.get(pk=morning["Alpha"].pk).status == Action.Status.OPEN
 
@@ -130,14 +139,14 @@ def test_the_help_lists_the_keys_and_slash_reaches_the_search(
 ) -> None:
     log_in(page, live_server, owner.email)
     expect(page.locator("#panel h2")).to_have_text("Alpha")
-    page.keyboard.press("?")
+    press(page, "?")
     keys = page.locator("#help dl")
     for word in ("Envoyer", "Ignorer", "Ligne suivante", "Chercher"):
         expect(keys).to_contain_text(word)
-    page.keyboard.press("Escape")
-    page.keyboard.press("/")
+    press(page, "Escape")
+    press(page, "/")
     page.keyboard.type("brav")
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     page.wait_for_url("**/actions/**")
     expect(page.locator(".list-table tbody tr")).to_have_count(1)
 
