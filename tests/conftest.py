@@ -3,11 +3,16 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from hypothesis import settings
 
 from relance.accounts.models import DunningRole, Organisation, User
 from relance.accounts.services import add_member, found_organisation
 from relance.dunning.models import Assignment, Plan, Step, Template
 from relance.ledger.models import Customer, Invoice
+
+# a busy machine is slow, not wrong
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 TODAY = date(2026, 11, 24)
 NOW = datetime(2026, 11, 24, 7, 30, tzinfo=UTC)
