@@ -82,9 +82,3 @@ def test_every_command_is_in_the_readme() -> None:
     names = [path.stem for path in folder.glob("*.py") if path.stem != "__init__"]
     page = documented("README.md")
     assert [name for name in names if f"`relance {name}" not in page] == []
-
-
-def test_no_page_speaks_of_the_place_where_it_was_made() -> None:
-    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *PACKAGE.rglob("README.md")]
-    for page in pages:
-        assert "/work/" not in page.read_text(encoding="utf-8"), name_of(page)

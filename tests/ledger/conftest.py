@@ -1,6 +1,7 @@
 """A company of Lyon with one customer, and shorthands to write its ledger."""
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from relance.accounts.models import Organisation, User
 from relance.accounts.services import found_organisation
 from relance.ledger import services
+from relance.ledger.imports import running
 from relance.ledger.models import Customer, Invoice
 
 
@@ -62,3 +64,9 @@ def an_invoice(
         now=NOW,
         **fields,
     )
+
+
+@pytest.fixture(autouse=True)
+def _quick(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    monkeypatch.setattr(running, "PAUSE", 0)

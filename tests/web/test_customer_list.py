@@ -1,44 +1,14 @@
 """The list of clients: what it finds, and what it costs."""
 
-from datetime import date, timedelta
-from html import unescape
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from relance.accounts import clock
-from relance.accounts.models import Organisation, User
+from relance.accounts.models import Organisation
 from relance.dunning.models import Plan
-from relance.ledger.models import Customer
-from tests.conftest import NOW, TODAY, at, make_customer, make_invoice
-
-D = "/d/ateliers-kerdoncuff"
-
-
-@pytest.fixture(autouse=True)
-def _frozen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "now", lambda: NOW)
-
-
-@pytest.fixture
-def camille(client: Client, owner: User, organisation: Organisation) -> Client:
-    client.force_login(owner)
-    return client
-
-
-def page(client: Client, customer: Customer, query: str = "") -> str:
-    answer = client.get(f"{D}/clients/{customer.pk}/{query}")
-    assert answer.status_code == 200
-    return unescape(answer.content.decode())
-
-
-def days_ago(days: int) -> date:
-    return TODAY - timedelta(days=days)
-
-
-def freeze(monkeypatch: pytest.MonkeyPatch, on: date) -> None:
-    monkeypatch.setattr(clock, "now", lambda: at(on))
+from tests.conftest import make_customer, make_invoice
+from tests.web.record import D, days_ago
 
 
 @pytest.mark.parametrize(

@@ -1,48 +1,20 @@
 """Clients and the page of one client, used by an owner, a read-only colleague and a stranger."""
 
-from datetime import date, timedelta
+from datetime import date
 from html import unescape
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from relance.accounts import clock
 from relance.accounts.models import Organisation, User
 from relance.dunning import run, services
 from relance.dunning.models import Action, Assignment, Entry, InvoiceChase, Plan
 from relance.history.models import Event
 from relance.ledger import services as ledger
 from relance.ledger.models import Contact, Credit, Customer, Invoice, Site
-from tests.conftest import NOW, TODAY, at, make_customer, make_invoice
-
-D = "/d/ateliers-kerdoncuff"
-
-
-@pytest.fixture(autouse=True)
-def _frozen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "now", lambda: NOW)
-
-
-@pytest.fixture
-def camille(client: Client, owner: User, organisation: Organisation) -> Client:
-    client.force_login(owner)
-    return client
-
-
-def page(client: Client, customer: Customer, query: str = "") -> str:
-    answer = client.get(f"{D}/clients/{customer.pk}/{query}")
-    assert answer.status_code == 200
-    return unescape(answer.content.decode())
-
-
-def days_ago(days: int) -> date:
-    return TODAY - timedelta(days=days)
-
-
-def freeze(monkeypatch: pytest.MonkeyPatch, on: date) -> None:
-    monkeypatch.setattr(clock, "now", lambda: at(on))
-
+from tests.conftest import NOW, TODAY, make_customer, make_invoice
+from tests.web.record import D, days_ago, freeze, page
 
 # --- the state at the top right ---------------------------------------------------
 

@@ -1,43 +1,15 @@
 """The answer to Pourquoi ? on the page of a client, for any date (A1, S3-24, S3-26)."""
 
 from datetime import date, timedelta
-from html import unescape
 
 import pytest
 from django.test import Client
 
-from relance.accounts import clock
 from relance.accounts.models import Organisation, User
 from relance.dunning.models import Entry, Plan
 from relance.ledger.models import Contact, Customer
-from tests.conftest import NOW, TODAY, at, make_invoice
-
-D = "/d/ateliers-kerdoncuff"
-
-
-@pytest.fixture(autouse=True)
-def _frozen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "now", lambda: NOW)
-
-
-@pytest.fixture
-def camille(client: Client, owner: User, organisation: Organisation) -> Client:
-    client.force_login(owner)
-    return client
-
-
-def page(client: Client, customer: Customer, query: str = "") -> str:
-    answer = client.get(f"{D}/clients/{customer.pk}/{query}")
-    assert answer.status_code == 200
-    return unescape(answer.content.decode())
-
-
-def days_ago(days: int) -> date:
-    return TODAY - timedelta(days=days)
-
-
-def freeze(monkeypatch: pytest.MonkeyPatch, on: date) -> None:
-    monkeypatch.setattr(clock, "now", lambda: at(on))
+from tests.conftest import TODAY, make_invoice
+from tests.web.record import D, days_ago, freeze, page
 
 
 def test_why_says_what_holds_a_step_back_and_when_it_leaves(

@@ -1,44 +1,16 @@
 """The page "Relancer": an e-mail between two steps, written, read again, called back (S2-03…07)."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from html import unescape
 
 import pytest
 from django.test import Client
 
-from relance.accounts import clock
-from relance.accounts.models import Organisation, User
 from relance.dunning.models import Template
 from relance.ledger.models import Customer
 from relance.outbox.models import Message, Status
-from tests.conftest import NOW, TODAY, at, make_invoice
-
-D = "/d/ateliers-kerdoncuff"
-
-
-@pytest.fixture(autouse=True)
-def _frozen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "now", lambda: NOW)
-
-
-@pytest.fixture
-def camille(client: Client, owner: User, organisation: Organisation) -> Client:
-    client.force_login(owner)
-    return client
-
-
-def page(client: Client, customer: Customer, query: str = "") -> str:
-    answer = client.get(f"{D}/clients/{customer.pk}/{query}")
-    assert answer.status_code == 200
-    return unescape(answer.content.decode())
-
-
-def days_ago(days: int) -> date:
-    return TODAY - timedelta(days=days)
-
-
-def freeze(monkeypatch: pytest.MonkeyPatch, on: date) -> None:
-    monkeypatch.setattr(clock, "now", lambda: at(on))
+from tests.conftest import NOW, TODAY, make_invoice
+from tests.web.record import D, days_ago
 
 
 def test_the_writing_page_is_empty_with_the_templates_at_its_bottom(
