@@ -153,3 +153,42 @@ class Membership(models.Model):
                 fields=["organisation", "user"], name="one_membership_per_organisation_user"
             )
         ]
+
+
+class Subscription(models.Model):
+    """A regular e-mail that a user asked for, in one dossier (S4-30, D-13)."""
+
+    class Kind(models.TextChoices):
+        WEEKLY = "weekly", _("Récapitulatif du lundi")
+        DAILY = "daily", _("À traiter aujourd’hui")
+        FOREWARNING = "forewarning", _("Ce qui partira demain")
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, models.CASCADE, related_name="subscriptions")
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    last_on = models.DateField(null=True, help_text="Local date of the last one: one a day.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "user", "kind"], name="one_subscription_per_kind"
+            )
+        ]
+
+
+class SavedView(models.Model):
+    """Filters and columns of a list, kept by a user; without a name, his present columns."""
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    page = models.CharField(max_length=40)
+    name = models.CharField(max_length=60, blank=True)
+    query = models.CharField(max_length=1000, blank=True, help_text="Query string of the filters.")
+    columns = models.JSONField(default=list, help_text="Keys of the columns shown, in order.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "user", "page", "name"], name="one_view_per_name"
+            )
+        ]

@@ -98,6 +98,15 @@ class Step(models.Model):
     template = models.ForeignKey(
         Template, models.SET_NULL, null=True, blank=True, related_name="steps"
     )
+    to_confirm = models.BooleanField(
+        default=False, help_text="Automatic, but a person approves each message first."
+    )
+    functions = models.JSONField(
+        default=list, help_text="Contact functions addressed first, in order; then the usual ones."
+    )
+    owners = models.ManyToManyField(
+        User, blank=True, related_name="+", help_text="Who does it by hand; none: the usual ones."
+    )
     send_without_pdf = models.BooleanField(default=True, help_text="D-15.")
 
     class Meta:
@@ -108,6 +117,21 @@ class Step(models.Model):
         return f"{self.name} ({self.level})"
 
 
+class PlanRule(models.Model):
+    """Which plan a customer gets by what he is; the first rule that fits wins.
+
+    `conditions` is a list of {"field", "op", "value"} that must all hold.
+    """
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    position = models.PositiveSmallIntegerField()
+    plan = models.ForeignKey(Plan, models.CASCADE, related_name="rules")
+    conditions = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["organisation", "position"]
+
+
 class Assignment(models.Model):
     """Which plan a customer follows (S2-10); no row means none."""
 
@@ -115,6 +139,7 @@ class Assignment(models.Model):
     customer = models.OneToOneField(Customer, models.CASCADE, related_name="assignment")
     plan = models.ForeignKey(Plan, models.CASCADE, related_name="assignments")
     given_by = models.CharField(max_length=10, default="hand", help_text="hand, rule, import.")
+    rule = models.ForeignKey(PlanRule, models.SET_NULL, null=True, related_name="+")
 
 
 class Entry(models.Model):
@@ -247,3 +272,101 @@ class InvoiceChase(models.Model):
     level = models.PositiveSmallIntegerField(default=0)
     level_name = models.CharField(max_length=60, blank=True)
     last_on = models.DateField(null=True)
+
+
+class Batch(models.Model):
+    """Many customers handled in one deed: relances by lot, a campaign, a change to be undone.
+
+    Written first, then worked through by chunks; the worker takes up again what was left.
+    """
+
+    class Kind(models.TextChoices):
+        RELANCE = "relance", _("Envoi par lot")
+        CAMPAIGN = "campaign", _("Campagne")
+        CHANGE = "change", _("Modification en masse")
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", _("Brouillon")
+        SCHEDULED = "scheduled", _("Programmé")
+        RUNNING = "running", _("En cours")
+        DONE = "done", _("Terminé")
+        CANCELLED = "cancelled", _("Annulé")
+        UNDONE = "undone", _("Défait")
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)
+    title = models.CharField(max_length=120)
+    channel = models.CharField(max_length=20, choices=Channel.choices, blank=True)
+    template = models.ForeignKey(Template, models.SET_NULL, null=True, related_name="+")
+    subject = models.CharField(max_length=200, blank=True)
+    body = models.TextField(blank=True)
+    options = models.JSONField(default=dict)
+    made_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    made_at = models.DateTimeField()
+    not_before = models.DateTimeField(null=True, help_text="When a scheduled one begins.")
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    beat_at = models.DateTimeField(null=True, help_text="Last sign of life while running.")
+    total = models.PositiveIntegerField(default=0, help_text="Lines.")
+    done = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["organisation", "kind", "-id"], name="batch_by_kind"),
+            models.Index(
+                fields=["id"],
+                name="batch_at_work",
+                condition=Q(status__in=["scheduled", "running"]),
+            ),
+        ]
+
+
+class BatchLine(models.Model):
+    """One message, or one change, of a batch: `invoices` are ids, `before` what undo puts back."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", _("En attente")
+        DONE = "done", _("Fait")
+        REFUSED = "refused", _("Refusé")
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    batch = models.ForeignKey(Batch, models.CASCADE, related_name="lines")
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="+")
+    invoices = models.JSONField(default=list)
+    level = models.PositiveSmallIntegerField(null=True)
+    level_name = models.CharField(max_length=60, blank=True)
+    amount_cents = models.BigIntegerField(default=0)
+    currency = models.CharField(max_length=3, default="EUR")
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.WAITING)
+    reason = models.CharField(max_length=30, blank=True)
+    detail = models.TextField(blank=True)
+    message_id = models.BigIntegerField(null=True)
+    before = models.JSONField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["batch", "status", "id"], name="batch_line_by_status")]
+
+
+class Mention(models.Model):
+    """A colleague named in a note of the timeline, until he has read it."""
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="+")
+    invoice = models.ForeignKey(Invoice, models.CASCADE, null=True, related_name="+")
+    event_seq = models.PositiveBigIntegerField()
+    text = models.TextField()
+    author = models.CharField(max_length=120)
+    at = models.DateTimeField()
+    read_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["organisation", "user"],
+                name="mention_unread",
+                condition=Q(read_at__isnull=True),
+            )
+        ]

@@ -26,6 +26,59 @@ WAITING = [Status.QUEUED, Status.RETRYING]
 VOID = [Status.FAILED, Status.CANCELLED, Status.EXPIRED, Status.BOUNCED]
 
 
+class Mailbox(models.Model):
+    """An SMTP account from which messages may leave instead of the system's address (S2-22).
+
+    With an `owner` it is his own; without, the organisation's. `secret` is encrypted.
+    """
+
+    class Security(models.TextChoices):
+        STARTTLS = "starttls", _("STARTTLS (port 587)")
+        TLS = "tls", _("TLS (port 465)")
+        NONE = "none", _("Aucun chiffrement")
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    owner = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="mailboxes")
+    name = models.CharField(_("nom affiché"), max_length=120, blank=True)
+    address = models.EmailField(_("adresse e-mail"))
+    host = models.CharField(_("serveur SMTP"), max_length=200)
+    port = models.PositiveIntegerField(_("port"), default=587)
+    security = models.CharField(max_length=10, choices=Security.choices, default=Security.STARTTLS)
+    username = models.CharField(_("identifiant"), max_length=200, blank=True)
+    secret = models.TextField(blank=True, help_text="The password, encrypted.")
+    is_default = models.BooleanField(default=False, help_text="The organisation's sender.")
+    checked_at = models.DateTimeField(null=True)
+    check_error = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "address"], name="one_mailbox_per_address"
+            ),
+            models.UniqueConstraint(
+                fields=["organisation"],
+                condition=Q(is_default=True),
+                name="one_default_mailbox",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class PrintRun(models.Model):
+    """Letters printed together as one PDF; they have left once the print is confirmed (D-07)."""
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    made_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    made_at = models.DateTimeField()
+    letters = models.PositiveIntegerField(default=0)
+    pages = models.PositiveIntegerField(default=0)
+    file = models.FileField(upload_to="letters/", blank=True, max_length=200)
+    confirmed_at = models.DateTimeField(null=True)
+    confirmed_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+
+
 class Message(models.Model):
     """One message to one customer; `subject` and the bodies are what really leaves."""
 
@@ -56,6 +109,12 @@ class Message(models.Model):
     subject = models.CharField(max_length=300)
     text = models.TextField()
     html = models.TextField(blank=True)
+    letter = models.JSONField(
+        null=True, help_text="What a letter adds: address lines, place, table of invoices."
+    )
+    mailbox = models.ForeignKey(Mailbox, models.SET_NULL, null=True, related_name="+")
+    print_run = models.ForeignKey(PrintRun, models.SET_NULL, null=True, related_name="messages")
+    batch_id = models.BigIntegerField(null=True, help_text="Of the batch that it belongs to.")
     message_ref = models.CharField(max_length=200, unique=True, help_text="The Message-ID header.")
     made_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     made_at = models.DateTimeField()

@@ -7,7 +7,26 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import include, path
 
-from relance.web.views import customers, dashboard, home, imports, outbox, plans, templates, today
+from relance.web.views import (
+    batches,
+    bulk,
+    campaigns,
+    chase_list,
+    customers,
+    dashboard,
+    departures,
+    exports,
+    home,
+    imports,
+    letters,
+    mailboxes,
+    outbox,
+    plans,
+    preferences,
+    search,
+    templates,
+    today,
+)
 from relance.web.views import settings as settings_pages
 
 urlpatterns = [
@@ -22,6 +41,16 @@ urlpatterns = [
     path("d/<slug:slug>/", include(imports.urlpatterns)),
     path("d/<slug:slug>/", include(outbox.urlpatterns)),
     path("d/<slug:slug>/", include(settings_pages.urlpatterns)),
+    path("d/<slug:slug>/", include(batches.urlpatterns)),
+    path("d/<slug:slug>/", include(bulk.urlpatterns)),
+    path("d/<slug:slug>/", include(campaigns.urlpatterns)),
+    path("d/<slug:slug>/", include(chase_list.urlpatterns)),
+    path("d/<slug:slug>/", include(departures.urlpatterns)),
+    path("d/<slug:slug>/", include(exports.urlpatterns)),
+    path("d/<slug:slug>/", include(letters.urlpatterns)),
+    path("d/<slug:slug>/", include(mailboxes.urlpatterns)),
+    path("d/<slug:slug>/", include(preferences.urlpatterns)),
+    path("d/<slug:slug>/", include(search.urlpatterns)),
 ]
 
 if settings.DEMO:
