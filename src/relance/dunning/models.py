@@ -274,6 +274,35 @@ class InvoiceChase(models.Model):
     last_on = models.DateField(null=True)
 
 
+class ToChase(models.Model):
+    """A carrier whose next level has triggered, copied for À relancer; the engine stays the truth.
+
+    `invoice` is its reference; `possible_on` the day on which the step can leave or be done (the
+    delay between contacts, a day off); `code` why it does not leave by itself. `amount_cents` is
+    what a message would ask for, about `invoice_count` invoices.
+    """
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="+")
+    invoice = models.OneToOneField(Invoice, models.CASCADE, related_name="to_chase")
+    plan = models.ForeignKey(Plan, models.CASCADE, related_name="+")
+    level = models.PositiveSmallIntegerField()
+    trigger = models.DateField()
+    possible_on = models.DateField()
+    automatic = models.BooleanField(default=False)
+    code = models.CharField(max_length=30, blank=True)
+    currency = models.CharField(max_length=3, default="EUR")
+    amount_cents = models.BigIntegerField()
+    invoice_count = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["organisation", "plan", "level", "trigger", "id"], name="to_chase_by_level"
+            )
+        ]
+
+
 class Batch(models.Model):
     """Many customers handled in one deed: relances by lot, a campaign, a change to be undone.
 

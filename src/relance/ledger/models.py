@@ -75,14 +75,19 @@ class Contact(models.Model):
     phone = models.CharField(_("téléphone"), max_length=40, blank=True)
     is_default = models.BooleanField(_("destinataire par défaut"), default=False)
     invalid_since = models.DateField(null=True, blank=True)
+    invalid_reason = models.CharField(max_length=300, blank=True)
 
 
 class Site(models.Model):
-    """Chantier: relances of its invoices go to its favourite contacts (S4-27)."""
+    """Chantier: relances of its invoices go to its favourite contacts (S4-27).
+
+    `contacts` are those attached to it, starred or not; a favourite is always one of them.
+    """
 
     organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="sites")
     name = models.CharField(_("chantier"), max_length=120)
+    contacts = models.ManyToManyField(Contact, blank=True, related_name="sites")
     favourites = models.ManyToManyField(Contact, blank=True, related_name="favourite_of")
 
     class Meta:
