@@ -47,13 +47,22 @@ class Mailbox(models.Model):
     username = models.CharField(_("identifiant"), max_length=200, blank=True)
     secret = models.TextField(blank=True, help_text="The password, encrypted.")
     is_default = models.BooleanField(default=False, help_text="The organisation's sender.")
-    checked_at = models.DateTimeField(null=True)
-    check_error = models.TextField(blank=True)
+    checked_at = models.DateTimeField(
+        null=True, help_text="When it last worked; null until it has, with its present settings."
+    )
+    check_error = models.TextField(blank=True, help_text="What failed last; empty when it works.")
+    failures = models.PositiveSmallIntegerField(default=0, help_text="In a row.")
+    paused_until = models.DateTimeField(null=True, help_text="Nothing is tried before.")
+    retired_at = models.DateTimeField(
+        null=True, help_text="Removed: kept without its password, for the messages it sent."
+    )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["organisation", "address"], name="one_mailbox_per_address"
+                fields=["organisation", "address"],
+                condition=Q(retired_at=None),
+                name="one_mailbox_per_address",
             ),
             models.UniqueConstraint(
                 fields=["organisation"],
@@ -64,6 +73,44 @@ class Mailbox(models.Model):
 
     def __str__(self) -> str:
         return self.address
+
+
+class Notice(models.Model):
+    """A regular e-mail to a user (S4-30): at most one of a kind a day, sent at most once.
+
+    It is no message to a customer: nothing is recorded about it, and one that is in doubt is
+    given up instead of asked about. `handed_at` is set just before the point of no return.
+    """
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=12)
+    on = models.DateField(help_text="Local date that it stands for.")
+    recipient = models.EmailField()
+    subject = models.CharField(max_length=300)
+    text = models.TextField()
+    html = models.TextField()
+    unsubscribe = models.CharField(max_length=500, blank=True, help_text="Of List-Unsubscribe.")
+    message_ref = models.CharField(max_length=200, unique=True)
+    made_at = models.DateTimeField()
+    not_before = models.DateTimeField()
+    useful_until = models.DateTimeField(help_text="Not sent any more afterwards.")
+    handed_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "user", "kind", "on"], name="one_notice_per_kind_and_day"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["not_before", "id"], name="notice_waiting", condition=Q(handed_at=None)
+            )
+        ]
 
 
 class PrintRun(models.Model):
