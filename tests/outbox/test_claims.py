@@ -35,7 +35,7 @@ def test_the_oldest_leave_first_and_those_tried_before_precede(queue_one: QueueO
 
 
 def test_only_the_channels_that_can_send_are_claimed(queue_one: QueueOne) -> None:
-    queue_one(channel="letter")
+    queue_one(channel="letter", letter={"to": ["Dupont SARL", "29000 QUIMPER"]})
     assert claim("a") == []
 
 

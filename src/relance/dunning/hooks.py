@@ -132,6 +132,9 @@ def _recheck_step(
     rules: engine.Rules,
 ) -> Verdict | None:
     asked = as_action(message, lines)
+    if case.plan:  # sent by another method than the step's own (D-09), it is still that step
+        own = (step.channel for step in case.plan.steps if step.level == asked.level)
+        asked = asked._replace(channel=next(own, asked.channel))
     answer = engine_recheck(case, on, asked, rules)
     if isinstance(answer, engine.Reason) and not message.automatic:
         # an address found meanwhile makes the step automatic again: it is still the same step
@@ -143,7 +146,11 @@ def _recheck_step(
     if not message.automatic:
         return Cancel("CHANGED")
     [draft] = messages.drafts(
-        organisation, [messages.Wanted(answer, case)], on, not_before=message.not_before
+        organisation,
+        [messages.Wanted(answer, case)],
+        on,
+        not_before=message.not_before,
+        channel=message.channel,
     )
     return Rewrite(
         subject=draft.subject,
@@ -206,7 +213,9 @@ def record(sent: Sequence[Message]) -> None:
         history.append(organisation, [f for m in mine for f in _facts(m, lines[m.pk], on)])
         # the pass already saw its own messages as done
         by_people = {m.customer_id for m in mine if not m.automatic}
-        refresh(organisation, sorted(by_people), on=on)
+        if by_people:
+            moment = max(sent_at(message) for message in mine)
+            refresh(organisation, sorted(by_people), on=on, now=moment)
 
 
 def _entries(
@@ -273,7 +282,7 @@ def ended(stopped: Sequence[Message], now: datetime, *, actor: User | None = Non
             ],
         )
         _refuse_addresses(organisation, mine, on, now)
-        refresh(organisation, sorted({message.customer_id for message in mine}), on=on)
+        refresh(organisation, sorted({message.customer_id for message in mine}), on=on, now=now)
 
 
 def _refuse_addresses(

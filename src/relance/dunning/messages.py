@@ -3,11 +3,12 @@
 Everything for a whole chunk of actions is read in a few queries, then rendered one by one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
 from html import escape
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import nh3
 from django.conf import settings
@@ -16,12 +17,13 @@ from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import templating
-from relance.dunning.models import Step, Template
+from relance.dunning import letters, templating
+from relance.dunning.models import Channel, Step, Template
 from relance.engine import model as engine
 from relance.engine import wording
 from relance.ledger.models import Contact, Customer, Invoice, Site
-from relance.outbox.services import Draft, Line
+from relance.outbox.models import Status
+from relance.outbox.services import POSTED, Draft, Line
 
 # The same days and often the same amounts come back in thousands of messages.
 _money_words = lru_cache(maxsize=4096)(wording.money_words)
@@ -56,8 +58,15 @@ class Recipient(NamedTuple):
     email: str
 
 
+class Consent(NamedTuple):
+    """What keeps an automatic message of a step back until a person lets it go."""
+
+    to_confirm: bool
+    needs_pdf: bool
+
+
 class Book(NamedTuple):
-    """What the messages of a chunk are made from, by id."""
+    """What the messages of a chunk are made from, by id; `bare` are invoices without a PDF."""
 
     organisation: Organisation
     customers: dict[int, Customer]
@@ -65,10 +74,12 @@ class Book(NamedTuple):
     favourites: dict[int, list[Contact]]
     sites: dict[int, int]
     words: dict[tuple[int, int], Words]
+    consents: dict[tuple[int, int], Consent]
+    bare: set[int]
 
 
 def open_book(organisation: Organisation, wanted: Sequence[Wanted]) -> Book:
-    """Read what is needed to write all of `wanted`, in five queries."""
+    """Read what is needed to write all of `wanted`, in six queries at most."""
     customer_ids = {w.action.customer for w in wanted}
     invoice_ids = {key for w in wanted for key in w.action.invoices}
     customers = Customer.objects.filter(organisation=organisation).in_bulk(customer_ids)
@@ -88,15 +99,29 @@ def open_book(organisation: Organisation, wanted: Sequence[Wanted]) -> Book:
             organisation=organisation, id__in=set(sites.values())
         ).prefetch_related("favourites")
     }
-    words = {
-        (plan, level): Words(subject, body)
-        for plan, level, subject, body in Step.objects.filter(
-            organisation=organisation,
-            plan_id__in={w.action.plan for w in wanted},
-            template__isnull=False,
-        ).values_list("plan_id", "level", "template__subject", "template__body")
-    }
-    return Book(organisation, customers, contacts, favourites, sites, words)
+    words: dict[tuple[int, int], Words] = {}
+    consents: dict[tuple[int, int], Consent] = {}
+    for plan, level, subject, body, to_confirm, send_bare in Step.objects.filter(
+        organisation=organisation,
+        plan_id__in={w.action.plan for w in wanted},
+        template__isnull=False,
+    ).values_list(
+        "plan_id",
+        "level",
+        "template__subject",
+        "template__body",
+        "to_confirm",
+        "send_without_pdf",
+    ):
+        words[plan, level] = Words(subject, body)
+        consents[plan, level] = Consent(to_confirm, not send_bare)
+    bare: set[int] = set()
+    if any(consent.needs_pdf for consent in consents.values()):
+        without = Invoice.objects.filter(
+            organisation=organisation, id__in=invoice_ids, document=""
+        ).values_list("id", flat=True)
+        bare = set(without)
+    return Book(organisation, customers, contacts, favourites, sites, words, consents, bare)
 
 
 def recipients(book: Book, customer_id: int, invoices: Iterable[int]) -> list[Recipient]:
@@ -232,6 +257,71 @@ def write(
     return filled._replace(html=_page(filled.subject, filled.html, language)), to
 
 
+def letter(
+    book: Book,
+    wanted: Wanted,
+    on: date,
+    *,
+    words: Words | None = None,
+    signature: str = "",
+    registered: bool = False,
+) -> dict[str, Any]:
+    """The letter of one action as data for the printer (see `letters.compose`)."""
+    action = wanted.action
+    keys = [int(key) for key in action.invoices]
+    to = recipients(book, int(action.customer), keys)
+    chosen = words or book.words[int(action.plan), action.level]
+    customer = book.customers[int(action.customer)]
+    asked = sorted(
+        (i for i in wanted.case.invoices if i.id in action.invoices),
+        key=lambda i: (i.due, i.number),
+    )
+    with override(customer.language):
+        filling = values(book, wanted, to, on, signature)
+        return letters.compose(
+            book.organisation,
+            customer,
+            subject=templating.render(chosen.subject, "", filling).subject,
+            pieces=templating.pieces(chosen.body, filling),
+            rows=[
+                (
+                    one.number,
+                    _date_words(one.issued),
+                    _date_words(one.due),
+                    _money_words(one.balance, one.currency),
+                )
+                for one in asked
+            ],
+            total=_money_words(action.amount, action.currency),
+            date_words=_date_words(on),
+            currency=action.currency,
+            signature=filling.names["signature"],
+            attention=_attention(book, customer, keys),
+            registered=registered,
+        )
+
+
+def _attention(book: Book, customer: Customer, invoices: Iterable[int]) -> str:
+    """The person whom a letter names under the company: a favourite, or a default contact."""
+    for invoice in invoices:
+        for contact in book.favourites.get(book.sites.get(invoice, 0), []):
+            return contact.name
+    for contact in book.contacts.get(customer.pk, []):
+        if contact.is_default:
+            return contact.name
+    return ""
+
+
+def held_back(book: Book, action: engine.Action) -> str:
+    """Why an automatic message waits for a person: MISSING_PDF (D-15), TO_CONFIRM, or nothing."""
+    consent = book.consents.get((int(action.plan), action.level))
+    if consent is None:
+        return ""
+    if consent.needs_pdf and any(key in book.bare for key in action.invoices):
+        return "MISSING_PDF"
+    return "TO_CONFIRM" if consent.to_confirm else ""
+
+
 def drafts(
     organisation: Organisation,
     wanted: Sequence[Wanted],
@@ -239,56 +329,87 @@ def drafts(
     *,
     not_before: datetime,
     made_by: User | None = None,
-    words: Words | None = None,
+    words: Words | Mapping[tuple[int, int], Words] | None = None,
     action_id: int | None = None,
+    channel: str = "",
+    batch_id: int | None = None,
 ) -> list[Draft]:
-    """Rendered drafts of e-mails for `wanted`, in the same order, ready for `outbox.queue`."""
+    """Rendered drafts for `wanted`, in the same order, ready for `outbox.queue`.
+
+    `channel` replaces the step's own (D-09): email, letter or registered_letter. `words` replace
+    those of the step's template: for all, or by (plan, level). A letter is addressed to a place:
+    its `recipients` are empty, and `letter["to"]` too when the customer has no postal address
+    (the outbox then refuses it with NO_ADDRESS).
+    """
     book = open_book(organisation, wanted)
-    reply_to = made_by.email if made_by else organisation.reply_to
-    signature = str(made_by) if made_by else ""
     made = []
     for item in wanted:
-        action = item.action
-        rendered, to = write(book, item, on, words=words, signature=signature)
-        balances = {invoice.id: invoice.balance for invoice in item.case.invoices}
-        made.append(
-            Draft(
-                organisation=organisation,
-                customer_id=int(action.customer),
-                purpose="step",
-                channel="email",
-                automatic=made_by is None,
-                on=on,
-                not_before=not_before,
-                plan_id=int(action.plan),
-                action_id=action_id,
-                reference_id=int(action.reference),
-                level=action.level,
-                level_name=action.name,
-                currency=action.currency,
-                amount_cents=action.amount,
-                sender=sender(organisation),
-                reply_to=reply_to,
-                recipients=[one.email for one in to],
-                copies=[],
-                subject=rendered.subject,
-                text=rendered.text,
-                html=rendered.html,
-                lines=[
-                    Line(
-                        invoice_id=int(key),
-                        amount_cents=balances[key],
-                        carrier=key in action.carriers,
-                        plan_id=int(action.plan),
-                        cycle=cycle(item.case, action, key),
-                        level=action.level,
-                    )
-                    for key in action.invoices
-                ],
-                made_by=made_by,
-            )
-        )
+        step = (int(item.action.plan), item.action.level)
+        chosen = words.get(step) if isinstance(words, Mapping) else words
+        method = channel or item.action.channel
+        draft = _draft(book, item, on, not_before, made_by, chosen, method)
+        made.append(replace(draft, action_id=action_id, batch_id=batch_id))
     return made
+
+
+def _draft(
+    book: Book,
+    item: Wanted,
+    on: date,
+    not_before: datetime,
+    made_by: User | None,
+    words: Words | None,
+    method: str,
+) -> Draft:
+    action, organisation = item.action, book.organisation
+    signature = str(made_by) if made_by else ""
+    rendered, to = write(book, item, on, words=words, signature=signature)
+    posted = None
+    if method in POSTED:
+        registered = method == Channel.REGISTERED_LETTER
+        posted = letter(book, item, on, words=words, signature=signature, registered=registered)
+    reason = held_back(book, action) if made_by is None else ""
+    return Draft(
+        organisation=organisation,
+        customer_id=int(action.customer),
+        purpose="step",
+        channel=method if posted else Channel.EMAIL,
+        automatic=made_by is None,
+        on=on,
+        not_before=not_before,
+        plan_id=int(action.plan),
+        reference_id=int(action.reference),
+        level=action.level,
+        level_name=action.name,
+        currency=action.currency,
+        amount_cents=action.amount,
+        sender=sender(organisation),
+        reply_to=made_by.email if made_by else organisation.reply_to,
+        recipients=[] if posted else [one.email for one in to],
+        subject=rendered.subject,
+        text=rendered.text,
+        html=rendered.html,
+        lines=_lines(item),
+        made_by=made_by,
+        status=Status.TO_APPROVE if reason else Status.QUEUED,
+        reason=reason,
+        letter=posted,
+    )
+
+
+def _lines(item: Wanted) -> list[Line]:
+    balances = {invoice.id: invoice.balance for invoice in item.case.invoices}
+    return [
+        Line(
+            invoice_id=int(key),
+            amount_cents=balances[key],
+            carrier=key in item.action.carriers,
+            plan_id=int(item.action.plan),
+            cycle=cycle(item.case, item.action, key),
+            level=item.action.level,
+        )
+        for key in item.action.invoices
+    ]
 
 
 def cycle(case: engine.Case, action: engine.Action, reference: engine.Id) -> int:

@@ -5,7 +5,7 @@ suggestion. Text is escaped when it becomes HTML, so a value can never bring mar
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -94,10 +94,9 @@ def render(subject: str, body: str, values: Values) -> Rendered:
     They cannot occur in a saved template: `faults` refused them.
     """
     text_parts, html_parts = [], []
-    for paragraph in re.split(r"\n\s*\n", body.replace("\r\n", "\n").strip()):
-        block = _TAG.fullmatch(paragraph.strip())
-        if block and block.group(1).strip() in values.blocks:
-            as_text, as_html = values.blocks[block.group(1).strip()]
+    for paragraph, block in _paragraphs(body, values):
+        if block:
+            as_text, as_html = values.blocks[block]
             text_parts.append(as_text)
             html_parts.append(as_html)
             continue
@@ -106,6 +105,22 @@ def render(subject: str, body: str, values: Values) -> Rendered:
         html_parts.append("<p>" + html.replace("\n", "<br>\n") + "</p>")
     filled = one_line(_fill(subject, values, lambda s: s))
     return Rendered(filled, "\n\n".join(text_parts) + "\n", "\n".join(html_parts))
+
+
+def pieces(body: str, values: Values) -> list[tuple[str, str]]:
+    """The filled body for what is not HTML: a block's name and its text, "" and the words else."""
+    return [
+        (block, values.blocks[block][0] if block else _fill(paragraph, values, lambda s: s))
+        for paragraph, block in _paragraphs(body, values)
+    ]
+
+
+def _paragraphs(body: str, values: Values) -> Iterator[tuple[str, str]]:
+    """What stands between empty lines, with the name of the block that it is alone, if any."""
+    for paragraph in re.split(r"\n\s*\n", body.replace("\r\n", "\n").strip()):
+        block = _TAG.fullmatch(paragraph.strip())
+        name = block.group(1).strip() if block else ""
+        yield paragraph, name if name in values.blocks else ""
 
 
 def _fill(source: str, values: Values, convert: Callable[[str], str]) -> str:

@@ -5,12 +5,12 @@ other gets StateConflictError. `delivery` sends.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from email.utils import parseaddr
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from django.core.exceptions import ValidationError
@@ -20,9 +20,11 @@ from django.db.models import F
 
 from relance.accounts.bulk import create_many, insert_many
 from relance.accounts.models import Organisation, User
-from relance.outbox.models import VOID, WAITING, Attempt, Message, MessageInvoice, Status
+from relance.outbox.models import VOID, WAITING, Attempt, Mailbox, Message, MessageInvoice, Status
 
 CHUNK = 500
+POSTED = ("letter", "registered_letter")
+"""Channels of paper: no worker claims them, they leave when a person confirms the print."""
 NOT_GONE = [Status.DRAFT, Status.TO_APPROVE, *WAITING]
 
 
@@ -65,7 +67,8 @@ class Draft:
     """A message rendered in full. `sender` and `reply_to` are RFC 5322 mailboxes.
 
     `on` is the local date of the decision, `not_before` the UTC moment from which it may leave;
-    `copies` are blind (S2-20); `status` may also be draft or to_approve.
+    `copies` are blind (S2-20); `status` may also be draft or to_approve, with `reason` a code
+    (MISSING_PDF, TO_CONFIRM). A letter has no recipients but `letter` (see `dunning.letters`).
     """
 
     organisation: Organisation
@@ -92,10 +95,16 @@ class Draft:
     amount_cents: int = 0
     made_by: User | None = None
     status: str = Status.QUEUED
+    reason: str = ""
+    letter: Mapping[str, Any] | None = None
+    mailbox: Mailbox | None = None
+    batch_id: int | None = None
 
 
 class Refusal(NamedTuple):
-    """A draft that was not queued: ALREADY_QUEUED, NO_RECIPIENT or BAD_ADDRESS (`detail`)."""
+    """A draft that was not queued: ALREADY_QUEUED, NO_RECIPIENT, NO_ADDRESS (of a letter) or
+    BAD_ADDRESS (`detail`).
+    """
 
     draft: Draft
     code: str
@@ -155,6 +164,8 @@ def plain(body: str) -> str:
 
 
 def _address_fault(draft: Draft) -> tuple[str, str] | None:
+    if draft.channel in POSTED:
+        return None if draft.letter and draft.letter["to"] else ("NO_ADDRESS", "")
     if draft.channel != "email":
         return None
     if not draft.recipients:
@@ -237,6 +248,10 @@ def _message(draft: Draft, now: datetime) -> Message:
         subject=one_line(draft.subject),
         text=plain(draft.text),
         html=plain(draft.html),
+        reason=draft.reason,
+        letter=draft.letter,
+        mailbox=draft.mailbox,
+        batch_id=draft.batch_id,
         message_ref=new_message_ref(draft.sender),
         made_by=draft.made_by,
         made_at=now,
@@ -314,10 +329,12 @@ def edit(
 ) -> None:
     """Replace the words and addresses of a message that has not begun to leave.
 
-    Raises OutboxError (with the address) when an address is none.
+    A letter keeps its address and its table of invoices. Raises OutboxError (with the address)
+    when an address is none.
     """
+    posted = message.channel in POSTED
     mailboxes = [*recipients, *copies]
-    fault = _fault_of(mailboxes) if recipients else ("NO_RECIPIENT", "")
+    fault = _fault_of(mailboxes) if recipients or posted else ("NO_RECIPIENT", "")
     if fault:
         raise OutboxError(" ".join(fault).strip())
     _change(
@@ -328,7 +345,18 @@ def edit(
         html=plain(html),
         recipients=list(recipients),
         copies=list(copies),
+        **({"letter": reworded(message.letter, subject, text)} if message.letter else {}),
     )
+
+
+def reworded(letter: Mapping[str, Any], subject: str, text: str) -> dict[str, Any]:
+    """The letter in other words; its table stays where its text still stands alone."""
+    tables = [block["text"].strip() for block in letter["blocks"] if block["kind"] == "invoices"]
+    parts = [part.strip("\n") for part in re.split(r"\n\s*\n", plain(text)) if part.strip()]
+    blocks = [
+        {"kind": "invoices" if part.strip() in tables else "text", "text": part} for part in parts
+    ]
+    return {**letter, "subject": one_line(subject), "blocks": blocks}
 
 
 def retry(*, message: Message, now: datetime) -> None:

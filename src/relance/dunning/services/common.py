@@ -120,6 +120,8 @@ def queue_one(draft: outbox.Draft, *, now: datetime) -> Message:
         text = _("L’adresse « %(address)s » n’est pas valable.") % {"address": refusal.detail}
     elif refusal.code == "NO_RECIPIENT":
         text = _("Ce client n’a aucune adresse e-mail valable.")
+    elif refusal.code == "NO_ADDRESS":
+        text = _("Ce client n’a pas d’adresse postale complète : rue, code postal et ville.")
     else:
         text = _("Ce message est déjà en route.")
     raise Refused(text, refusal.code)
