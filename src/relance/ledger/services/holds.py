@@ -107,22 +107,25 @@ def release(
     invoice: Invoice | None = None,
     customer: Customer | None = None,
     actor: User | None = None,
+    kind: Hold.Kind | None = None,
 ) -> int:
     """End from `on` the hold and the promise of that invoice, or the hold of that customer.
 
-    How many were ended. Holds of the customer do not end with those of his invoices, nor the
-    reverse. Raises HoldError when nothing holds.
+    How many were ended; with `kind`, only the holds or only the promises. Holds of the customer
+    do not end with those of his invoices, nor the reverse. Raises HoldError when nothing holds.
     """
     held = _held(invoice, customer)
-    standing = list(held.standing)
+    standing = [row for row in held.standing if kind in (None, row.kind)]
     if not standing:
         raise HoldError(_("Rien à lever : ni attente ni promesse en cours."))
     for row in standing:
         _end(row, on)
-    if held.invoice:
-        held.copy(promise_until=None, hold_until=None)
-    else:
-        held.copy(hold_until=None)
+    copies: dict[str, None] = {}
+    if kind != Hold.Kind.PROMISE:
+        copies["hold_until"] = None
+    if held.invoice and kind != Hold.Kind.HOLD:
+        copies["promise_until"] = None
+    held.copy(**copies)
     data = {"ended": [{"kind": row.kind, "until": row.until.isoformat()} for row in standing]}
     _remember("hold_released", on, now, actor, data, held)
     return len(standing)
