@@ -1,4 +1,4 @@
-""" "Relancer" between two steps: an e-mail written by a person."""
+""" "Relancer" between two steps: an e-mail or a letter written by a person."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from relance.accounts.models import User
 from relance.dunning import messages
+from relance.dunning.models import Channel
 from relance.dunning.services.actions import UNDO_SECONDS
 from relance.dunning.services.common import Refused, case_of, queue_one
 from relance.engine import model as engine
@@ -27,8 +28,12 @@ def write_to(
     now: datetime,
     recipients: Sequence[str] = (),
     copy_to_me: bool = False,
+    channel: str = Channel.EMAIL,
 ) -> Message:
-    """An e-mail between two steps about these invoices (S3-16): a contact, no level."""
+    """A message between two steps about these invoices (S3-16): a contact, no level.
+
+    A letter (S2-01) waits to be printed; it needs a postal address instead of recipients.
+    """
     organisation = customer.organisation
     [draft] = messages.drafts(
         organisation,
@@ -37,9 +42,10 @@ def write_to(
         not_before=now + timedelta(seconds=UNDO_SECONDS),
         made_by=actor,
         words=words,
+        channel=channel,
     )
-    to = list(recipients) or draft.recipients
-    if not to:
+    to = [] if draft.letter else list(recipients) or draft.recipients
+    if not to and not draft.letter:
         raise Refused(_("Ce client n’a aucune adresse e-mail valable."), "NO_RECIPIENT")
     draft = replace(
         draft,
@@ -49,7 +55,7 @@ def write_to(
         level=None,
         level_name="",
         recipients=to,
-        copies=[actor.email] if copy_to_me else [],
+        copies=[actor.email] if copy_to_me and to else [],
         lines=[
             line._replace(carrier=False, plan_id=None, level=None, cycle=0) for line in draft.lines
         ],
