@@ -84,7 +84,7 @@ def test_a_command_asks_which_dossier_when_there_are_several(late: Invoice, owne
 
 
 def test_doctor_is_content_then_names_each_difference(late: Invoice) -> None:
-    run.refresh(late.organisation, [late.customer_id], on=TODAY)
+    run.refresh(late.organisation, [late.customer_id], on=TODAY, now=NOW)
     assert "Tout concorde" in said("doctor")
     Invoice.objects.update(balance_cents=1)
     Outlook.objects.update(code="NO_PLAN")

@@ -1,49 +1,50 @@
 """What an import brings, seen from here: new customers get a plan, those touched a new look."""
 
-from collections.abc import Sequence
 from datetime import date, datetime
 
 from relance.accounts import clock
-from relance.accounts.models import Organisation
-from relance.dunning.models import Assignment, Plan
+from relance.dunning.rules import give_to_new
 from relance.dunning.run import refresh, refresh_all
 from relance.dunning.services.addresses import readdress
 from relance.ledger import imports
-from relance.ledger.models import Contact, Credit, Customer, Import, Invoice, Payment
+from relance.ledger.models import (
+    Contact,
+    Credit,
+    Customer,
+    Import,
+    ImportStatus,
+    Invoice,
+    Payment,
+)
 from relance.outbox.models import WAITING, Message
 
+SETTLED_AT_ONCE = 2_000
 LOOK_AT_SOME = 5_000
 """Above this many customers touched, every customer of the organisation is looked at again."""
 
 
 def run_import(import_id: int, now: datetime) -> Import:
-    """Run an import as the ledger does, then give its customers their plan and their outlook."""
-    imported = imports.run_import(import_id, now, on_customers=give_default_plan)
-    touched(imported, on=clock.local_date(imported.organisation, now))
+    """Run an import as the ledger does, then give its customers their plan and their outlook.
+
+    They get a plan chunk by chunk, and again at the end: what they owe is known only then.
+    """
+    imported = imports.run_import(import_id, now, on_customers=give_to_new)
+    if imported.status == ImportStatus.DONE:
+        _settle(imported)
+    touched(imported, on=clock.local_date(imported.organisation, now), now=now)
     return imported
 
 
-def give_default_plan(organisation: Organisation, customers: Sequence[int]) -> None:
-    """New customers follow the default plan, if there is one; those from a FEC wait for review.
-
-    The journal keeps one line per import and none per customer: `given_by` says where from.
-    """
-    plan = Plan.objects.filter(organisation=organisation, is_default=True).first()
-    if plan is None or not customers:
-        return
-    fresh = Customer.objects.filter(
-        organisation=organisation, id__in=customers, to_review=False, assignment__isnull=True
-    )
-    Assignment.objects.bulk_create(
-        [
-            Assignment(organisation=organisation, customer_id=key, plan=plan, given_by="import")
-            for key in fresh.values_list("id", flat=True)
-        ],
-        batch_size=2000,
-    )
+def _settle(imported: Import) -> None:
+    """The plan of those whom the file created, now that all of their invoices are there."""
+    organisation = imported.organisation
+    created = imported.changes.filter(table="customer", before__isnull=True)
+    ids = list(created.order_by("row_id").values_list("row_id", flat=True))
+    for start in range(0, len(ids), SETTLED_AT_ONCE):
+        give_to_new(organisation, ids[start : start + SETTLED_AT_ONCE])
 
 
-def touched(imported: Import, *, on: date) -> None:
+def touched(imported: Import, *, on: date, now: datetime) -> None:
     """Look again at the customers that an import, or its undoing, has changed.
 
     What waits to leave goes to the addresses that the file brought.
@@ -65,6 +66,6 @@ def touched(imported: Import, *, on: date) -> None:
     ).values_list("customer_id", flat=True)
     readdress(organisation, sorted(ids.intersection(waiting)))
     if len(ids) > LOOK_AT_SOME or imported.status == "undone":
-        refresh_all(organisation, on=on)
+        refresh_all(organisation, on=on, now=now)
     else:
-        refresh(organisation, sorted(ids), on=on)
+        refresh(organisation, sorted(ids), on=on, now=now)

@@ -19,19 +19,15 @@ import django
 from django.db import connection, transaction
 
 from relance.accounts import clock
-from relance.accounts.bulk import create_many
-from relance.accounts.models import DunningRole, FirmMembership, Membership, Organisation
-from relance.dunning import messages, outlooks
+from relance.accounts.models import Organisation
+from relance.dunning import messages, outlooks, to_chase, todo
 from relance.dunning.gather import Window, cases, plans_of, rules_of
-from relance.dunning.models import Action, Run
+from relance.dunning.models import Entry, Run
 from relance.dunning.outlooks import State
 from relance.engine import model as engine
 from relance.engine.calendar import is_working_day, next_working_day
 from relance.engine.decide import decide
 from relance.engine.deeds import done
-from relance.engine.review import reconcile
-from relance.history import services as history
-from relance.history.services import Fact
 from relance.ledger import services as ledger
 from relance.ledger.models import Customer
 from relance.outbox import services as outbox
@@ -47,9 +43,9 @@ class Decided(NamedTuple):
     """What one chunk of customers came to."""
 
     wanted: list[messages.Wanted]
-    to_do: set[int]
     decisions: dict[int, engine.Decision]
     outlooks: dict[int, State]
+    lines: dict[int, list[to_chase.Line]]
 
 
 def run(
@@ -167,17 +163,14 @@ def decide_window(
     rules: engine.Rules,
 ) -> Decided:
     """Gather and decide; writes nothing."""
-    decided = Decided([], set(), {}, {})
+    decided = Decided([], {}, {}, {})
     for case in cases(organisation, on, window, plans):
         decision = decide(case, on, rules)
         key = int(case.customer)
         decided.outlooks[key] = outlooks.short(decision)
         decided.decisions[key] = decision
-        for action in decision.actions:
-            if action.automatic:
-                decided.wanted.append(messages.Wanted(action, case))
-            else:
-                decided.to_do.add(key)
+        decided.lines[key] = to_chase.lines(case, decision)
+        decided.wanted.extend(messages.Wanted(action, case) for action in decision.automatic)
     return decided
 
 
@@ -186,33 +179,35 @@ def _apply(organisation: Organisation, task: Task, window: Window, decided: Deci
     drafts = _drafts(organisation, task, decided.wanted) if organisation.sending_on else []
     held = 0 if organisation.sending_on else len(decided.wanted)
     if organisation.sending_on:
-        decided.outlooks.update(_after_leaving(organisation, task.on, decided.wanted))
+        _foresee_leaving(organisation, task.on, decided)
     renewed = outlooks.changed(organisation, task.on, window, decided.outlooks)
+    listed = to_chase.changed(organisation, window, decided.lines)
     with transaction.atomic():
         # those already queued for the same step are refused by the outbox
         result = outbox.queue(drafts=drafts, now=task.now)
         _refuse_addresses(organisation, task, result.refused)
-        opened, withdrawn = _update_actions(organisation, task, window, decided)
+        day = todo.Day(task.on, task.now)
+        opened, withdrawn = todo.update(organisation, day, window, decided.decisions)
         outlooks.write(renewed)
+        to_chase.write(organisation, listed)
     return Counts(len(decided.outlooks), len(result.messages), held, opened, withdrawn)
 
 
-def _after_leaving(
-    organisation: Organisation, on: date, wanted: Sequence[messages.Wanted]
-) -> dict[int, outlooks.State]:
+def _foresee_leaving(organisation: Organisation, on: date, decided: Decided) -> None:
     """How the customers stand once what is queued has left: a message on its way counts as done.
 
     Should one fail, `hooks.ended` looks at its customer again.
     """
     rules = rules_of(organisation)
     history: dict[int, tuple[engine.Case, list[engine.Entry]]] = {}
-    for action, case in wanted:
+    for action, case in decided.wanted:
         _case, entries = history.setdefault(int(case.customer), (case, list(case.history)))
         entries += done(action, on, by_run=True)
-    return {
-        customer: outlooks.short(decide(case._replace(history=entries), on, rules))
-        for customer, (case, entries) in history.items()
-    }
+    for customer, (case, entries) in history.items():
+        later = case._replace(history=entries)
+        decision = decide(later, on, rules)
+        decided.outlooks[customer] = outlooks.short(decision)
+        decided.lines[customer] = to_chase.lines(later, decision)
 
 
 def _refuse_addresses(
@@ -247,164 +242,62 @@ def _drafts(
     return drafts
 
 
-def _update_actions(
-    organisation: Organisation, task: Task, window: Window, decided: Decided
-) -> tuple[int, int]:
-    """Make the open to-do of these customers exactly what the engine asks for (3.10).
+def refresh(
+    organisation: Organisation, customers: Sequence[int], *, on: date, now: datetime
+) -> None:
+    """Look again at a few customers after something changed: their outlook and their to-do.
 
-    Returns how many actions were opened and withdrawn.
+    What the engine no longer wants of people is withdrawn at once, with its reason. What it wants
+    today is opened at once when the pass of `on` has begun; before, the pass opens it. Nothing is
+    sent or queued.
     """
-    on, now, withdrawn = task.on, task.now, 0
-    open_now: dict[int, list[Action]] = {}
-    for action in Action.objects.filter(
-        window.q(), organisation=organisation, status=Action.Status.OPEN
-    ):
-        open_now.setdefault(action.customer_id, []).append(action)
-    facts: list[Fact] = []
-    fresh: list[Action] = []
-    for customer in sorted(open_now.keys() | decided.to_do):
-        rows = {stored(row).key: row for row in open_now.get(customer, [])}
-        changes = reconcile([stored(row) for row in rows.values()], decided.decisions[customer])
-        for known, wanted in changes.keep:
-            _retake(rows[known.key], wanted)
-        fresh += [_action_row(organisation, customer, wanted) for wanted in changes.open]
-        for known, reason in changes.withdraw:
-            row = rows[known.key]
-            still_open = Action.objects.filter(pk=row.pk, status=Action.Status.OPEN)
-            if not still_open.update(
-                status=Action.Status.WITHDRAWN, closed_on=on, withdrawn_reason=reason.code
-            ):
-                continue  # somebody did it meanwhile
-            facts.append(
-                Fact(
-                    "action_withdrawn",
-                    now,
-                    on,
-                    customer,
-                    row.reference_id,
-                    data={"code": reason.code, "level": row.level, "name": row.level_name},
-                )
-            )
-            withdrawn += 1
-    _open(organisation, fresh)
-    facts += [
-        Fact(
-            "action_opened",
-            now,
-            on,
-            row.customer_id,
-            row.reference_id,
-            data={
-                "level": row.level,
-                "name": row.level_name,
-                "channel": row.channel,
-                "reason": row.reason,
-            },
-        )
-        for row in fresh
-    ]
-    history.append(organisation, facts)
-    return len(fresh), withdrawn
+    if customers:
+        _look_again(organisation, Window(ids=tuple(sorted(set(customers)))), on, now)
 
 
-def stored(row: Action) -> engine.Action:
-    """An open action as the engine knows it: enough to recognise it from one day to the next."""
-    return engine.Action(
-        customer=row.customer_id,
-        currency=row.currency,
-        plan=row.plan_id,
-        level=row.level,
-        name=row.level_name,
-        channel=row.channel,  # type: ignore[arg-type]
-        automatic=False,
-        reference=row.reference_id,
-        invoices=(row.reference_id,),
-        carriers=(row.reference_id,),
-        amount=row.amount_cents,
-        since=row.due_on,
-    )
-
-
-def _action_row(organisation: Organisation, customer: int, wanted: engine.Action) -> Action:
-    return Action(
-        organisation=organisation,
-        customer_id=customer,
-        plan_id=wanted.plan,
-        reference_id=wanted.reference,
-        currency=wanted.currency,
-        level=wanted.level,
-        level_name=wanted.name,
-        channel=wanted.channel,
-        automatic=wanted.reason is not None and wanted.reason.code == "NO_RECIPIENT",
-        reason=wanted.reason.code if wanted.reason else "",
-        due_on=wanted.since,
-        amount_cents=wanted.amount,
-        invoice_count=len(wanted.invoices),
-    )
-
-
-def _retake(row: Action, wanted: engine.Action) -> None:
-    """An action already open keeps its date; its invoices are those of the day."""
-    reason = wanted.reason.code if wanted.reason else ""
-    if (row.amount_cents, row.invoice_count, row.reason) != (
-        wanted.amount,
-        len(wanted.invoices),
-        reason,
-    ):
-        row.amount_cents, row.invoice_count = wanted.amount, len(wanted.invoices)
-        row.reason = reason
-        row.save(update_fields=["amount_cents", "invoice_count", "reason"])
-
-
-def _open(organisation: Organisation, rows: list[Action]) -> None:
-    """Create the actions, each owned by the customer's manager, else by all who may act.
-
-    In a dossier that only its cabinet opens, those are the members of the firm (D-24).
-    """
-    if not rows:
-        return
-    create_many(Action, rows)
-    managers = dict(
-        Customer.objects.filter(
-            organisation=organisation, id__in={row.customer_id for row in rows}
-        ).values_list("id", "manager_id")
-    )
-    members = Membership.objects.filter(
-        organisation=organisation, dunning_role__gte=DunningRole.ACCOUNT_MANAGER
-    )
-    firm = FirmMembership.objects.filter(firm__organisations=organisation)
-    everyone = list(members.values_list("user_id", flat=True))
-    able = {*everyone, *firm.values_list("user_id", flat=True)}
-    everyone = everyone or sorted(able)
-    owners = Action.owners.through
-    owners.objects.bulk_create(
-        [
-            owners(action_id=row.pk, user_id=user)
-            for row in rows
-            for manager in [managers[row.customer_id]]
-            for user in ([manager] if manager in able else everyone)
-        ],
-        batch_size=2000,
-    )
-
-
-def refresh(organisation: Organisation, customers: Sequence[int], *, on: date) -> None:
-    """Look again at a few customers after a person changed something: their outlook only."""
-    if not customers:
-        return
-    window = Window(ids=tuple(customers))
-    decided = decide_window(
-        organisation, on, window, plans_of(organisation), rules_of(organisation)
-    )
-    outlooks.write(outlooks.changed(organisation, on, window, decided.outlooks))
-
-
-def refresh_all(organisation: Organisation, *, on: date) -> None:
-    """Look again at every customer, window by window, without queuing anything."""
+def _look_again(organisation: Organisation, window: Window, on: date, now: datetime) -> None:
     plans, rules = plans_of(organisation), rules_of(organisation)
-    for window in windows(organisation):
-        decided = decide_window(organisation, on, window, plans, rules)
+    decided = decide_window(organisation, on, window, plans, rules)
+    passed = Run.objects.filter(organisation=organisation, on=on).exists()
+    with transaction.atomic():
+        todo.update(
+            organisation,
+            todo.Day(on, now),
+            window,
+            decided.decisions,
+            opens=passed,
+            spared=_before_todays_deeds(organisation, on, window, plans, rules),
+        )
         outlooks.write(outlooks.changed(organisation, on, window, decided.outlooks))
+        to_chase.write(organisation, to_chase.changed(organisation, window, decided.lines))
+
+
+def _before_todays_deeds(
+    organisation: Organisation,
+    on: date,
+    window: Window,
+    plans: dict[int, engine.Plan],
+    rules: engine.Rules,
+) -> dict[int, engine.Decision]:
+    """Decisions without what people did today, for those customers of whom something was done.
+
+    The actions of one day are re-checked together before the first of them (3.10): doing one
+    takes none of the others off the list before the next pass.
+    """
+    deeds = Entry.objects.filter(
+        window.q(), organisation=organisation, on=on, action_id__isnull=False, void=False
+    )
+    ids = tuple(sorted(set(deeds.values_list("customer_id", flat=True))))
+    if not ids:
+        return {}
+    found = cases(organisation, on, Window(ids=ids), plans, without_actions_of=on)
+    return {int(case.customer): decide(case, on, rules) for case in found}
+
+
+def refresh_all(organisation: Organisation, *, on: date, now: datetime) -> None:
+    """Look again at every customer, window by window, without queuing anything."""
+    for window in windows(organisation):
+        _look_again(organisation, window, on, now)
 
 
 def tick(now: datetime) -> list[Run]:

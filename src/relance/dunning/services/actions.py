@@ -11,16 +11,14 @@ from relance.accounts.models import User
 from relance.dunning import messages
 from relance.dunning.gather import rules_of
 from relance.dunning.models import Action, Channel
-from relance.dunning.run import refresh, stored
+from relance.dunning.run import refresh
 from relance.dunning.services.common import Refused, case_of, chased, enter, queue_one, tell
+from relance.dunning.todo import ON_ITS_WAY, stored
 from relance.engine import deeds, wording
 from relance.engine import model as engine
 from relance.engine.review import recheck
 from relance.outbox import services as outbox
-from relance.outbox.models import Message, Status
-
-ON_ITS_WAY = [*outbox.NOT_GONE, Status.SENDING, Status.UNCERTAIN]
-"""States of a message whose action waits for nobody until it ends."""
+from relance.outbox.models import Message
 
 UNDO_SECONDS = 10
 """A manual message waits this long before it leaves, so that one may call it back."""
@@ -140,7 +138,7 @@ def complete_action(
         now=now,
         data=_about(action) | {"note": note, "amount_cents": wanted.action.amount},
     )
-    refresh(action.organisation, [action.customer_id], on=on)
+    refresh(action.organisation, [action.customer_id], on=on, now=now)
 
 
 @transaction.atomic
@@ -175,7 +173,7 @@ def skip_action(action: Action, *, actor: User, on: date, now: datetime) -> None
         now=now,
         data=_about(action),
     )
-    refresh(organisation, [action.customer_id], on=on)
+    refresh(organisation, [action.customer_id], on=on, now=now)
 
 
 @transaction.atomic

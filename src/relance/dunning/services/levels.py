@@ -133,7 +133,7 @@ def _after_deed(
         customer=customer, reference_id__in=references, status=Action.Status.OPEN
     ).update(status=Action.Status.WITHDRAWN, closed_on=on, closed_by=actor, withdrawn_reason=kind)
     tell(kind, organisation, customer.pk, references, actor=actor, on=on, now=now, data=data)
-    refresh(organisation, [customer.pk], on=on)
+    refresh(organisation, [customer.pk], on=on, now=now)
 
 
 @transaction.atomic
@@ -163,4 +163,4 @@ def assign_plan(
         organisation,
         [Fact("plan_assigned", now, on, key, data=data, actor=actor) for key in ids],
     )
-    refresh(organisation, ids, on=on)
+    refresh(organisation, ids, on=on, now=now)

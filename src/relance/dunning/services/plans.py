@@ -34,7 +34,11 @@ class PlanRefused(Refused):
 
 
 class StepValues(NamedTuple):
-    """One level as typed; `days` negative before the due date, `template` an id or None."""
+    """One level as typed; `days` negative before the due date, `template_id` an id or None.
+
+    `to_confirm`: automatic, but each message waits for a person. `functions`: of the contacts
+    addressed first, in order. `owner_ids`: users who do it by hand; none: the usual ones.
+    """
 
     name: str
     anchor: str
@@ -43,6 +47,9 @@ class StepValues(NamedTuple):
     automatic: bool
     repeat_every: int | None
     template_id: int | None
+    to_confirm: bool = False
+    functions: tuple[str, ...] = ()
+    owner_ids: tuple[int, ...] = ()
 
 
 def faults_of(plan: Plan, steps: Sequence[StepValues]) -> list[PlanFault]:
@@ -52,10 +59,12 @@ def faults_of(plan: Plan, steps: Sequence[StepValues]) -> list[PlanFault]:
 
 def rows_of(plan: Plan, steps: Sequence[StepValues]) -> list[Step]:
     """The levels as unsaved rows, numbered from 1."""
-    return [
-        Step(organisation_id=plan.organisation_id, plan=plan, level=level, **values._asdict())
-        for level, values in enumerate(steps, 1)
-    ]
+    rows = []
+    for level, values in enumerate(steps, 1):
+        fields = values._asdict() | {"functions": list(values.functions)}
+        del fields["owner_ids"]
+        rows.append(Step(organisation_id=plan.organisation_id, plan=plan, level=level, **fields))
+    return rows
 
 
 @transaction.atomic
@@ -77,7 +86,13 @@ def save_plan(
     before = list(plan.steps.values_list("name", "days", "channel")) if plan.pk else []
     plan.save()
     plan.steps.all().delete()
-    Step.objects.bulk_create(rows_of(plan, steps))
+    rows = Step.objects.bulk_create(rows_of(plan, steps))
+    through = Step.owners.through
+    through.objects.bulk_create(
+        through(step_id=row.pk, user_id=user)
+        for row, values in zip(rows, steps, strict=True)
+        for user in values.owner_ids
+    )
     history.append(
         plan.organisation,
         [
@@ -95,17 +110,33 @@ def save_plan(
             )
         ],
     )
-    look_again(plan, on=on)
+    look_again(plan, on=on, now=now)
     return plan
 
 
-def look_again(plan: Plan, *, on: date) -> None:
-    """Renew the outlooks of the plan's customers, at most `REFRESH_AT_ONCE` of them."""
+@transaction.atomic
+def pause_plan(plan: Plan, *, paused: bool, actor: User, on: date, now: datetime) -> None:
+    """Stop everything of a plan, or take it up again: levels are kept, the to-do follows.
+
+    What waits to leave is stopped by its re-check, with the reason that the plan is paused.
+    """
+    changed = Plan.objects.filter(pk=plan.pk, paused=not paused).update(paused=paused)
+    if not changed:
+        return
+    plan.paused = paused
+    data = {"plan_id": plan.pk, "plan": plan.name, "paused": paused}
+    history.append(plan.organisation, [Fact("plan_paused", now, on, data=data, actor=actor)])
+    look_again(plan, on=on, now=now)
+
+
+def look_again(plan: Plan, *, on: date, now: datetime) -> None:
+    """Renew outlooks and to-do of the plan's customers, at most `REFRESH_AT_ONCE` of them."""
     followers = Assignment.objects.filter(plan=plan).order_by("customer_id")
     refresh(
         plan.organisation,
         list(followers.values_list("customer_id", flat=True)[:REFRESH_AT_ONCE]),
         on=on,
+        now=now,
     )
 
 
@@ -118,6 +149,11 @@ def delete_plan(plan: Plan, *, actor: User, on: date, now: datetime) -> None:
             _("%(n)d clients suivent ce plan : donnez-leur-en un autre d’abord.")
             % {"n": followers},
             "IN_USE",
+        )
+    if plan.rules.exists():
+        raise Refused(
+            _("Une règle donne ce plan : changez-la d’abord, dans les règles d’affectation."),
+            "IN_RULES",
         )
     used = Entry.objects.filter(plan=plan).exists() or Action.objects.filter(plan=plan).exists()
     if used:
@@ -201,4 +237,4 @@ def save_settings(
     if DECIDING.intersection(told):
         followers = Assignment.objects.filter(organisation=organisation).order_by("customer_id")
         ids = followers.values_list("customer_id", flat=True)[:REFRESH_AT_ONCE]
-        refresh(organisation, list(ids), on=on)
+        refresh(organisation, list(ids), on=on, now=now)

@@ -52,4 +52,4 @@ def unskip_action(action: Action, *, actor: User, on: date, now: datetime) -> No
         now=now,
         data={"level": fresh.level, "name": fresh.level_name, "channel": fresh.channel},
     )
-    refresh(fresh.organisation, [fresh.customer_id], on=on)
+    refresh(fresh.organisation, [fresh.customer_id], on=on, now=now)

@@ -233,7 +233,7 @@ class Builder:
             for deed in talks:
                 self._do(deed, day, noon)
             spoken_to = {self.customers[deed.client].pk for deed in talks}
-            run.refresh(self.organisation, sorted(spoken_to), on=day)
+            run.refresh(self.organisation, sorted(spoken_to), on=day, now=noon)
             with_actions = Action.objects.filter(customer__in=spoken_to, status=Action.Status.OPEN)
             self.touched -= spoken_to - set(with_actions.values_list("customer_id", flat=True))
             if day > self.world.frame.recently or day.weekday() in LIST_DAYS:
@@ -420,4 +420,5 @@ class Builder:
     def _look_again(self) -> None:
         """What lists say of each customer is of today, even before the first run of the day."""
         today = clock.local_date(self.organisation, self.until)
-        run.refresh(self.organisation, [one.pk for one in self.customers], on=today)
+        ids = [one.pk for one in self.customers]
+        run.refresh(self.organisation, ids, on=today, now=self.until)

@@ -15,6 +15,7 @@ from relance.history.models import Event
 from relance.ledger.models import Invoice, PaymentMode, Regime
 from relance.outbox.models import Message, Status
 from relance.web import french
+from relance.web.smtp_words import cancelled_words
 
 PAGE = 50
 CHANNEL_ICONS = {
@@ -239,12 +240,8 @@ def _action_opened(data: Mapping[str, Any]) -> Told:
 
 def _action_withdrawn(data: Mapping[str, Any]) -> Told:
     code = str(data.get("code") or "")
-    detail = _(wording.SENTENCES[code]) if code in wording.SENTENCES else ""
-    return (
-        "minus",
-        _("Action retirée : %(level)s") % {"level": _level_of(data)},
-        ("" if "{" in detail else detail),
-    )
+    detail = cancelled_words(code) if code else ""
+    return "minus", _("Action retirée : %(level)s") % {"level": _level_of(data)}, detail
 
 
 def _action_done(data: Mapping[str, Any]) -> Told:

@@ -16,7 +16,7 @@ from relance.accounts.models import User
 from relance.dunning import messages, run
 from relance.dunning import queries as dunning
 from relance.dunning.models import Action, Entry, Outlook
-from relance.dunning.services.actions import ON_ITS_WAY
+from relance.dunning.todo import ON_ITS_WAY
 from relance.ledger.models import Customer, Hold, Invoice, Payment
 from relance.outbox.models import Message, MessageInvoice, Status
 

@@ -52,7 +52,7 @@ def _do(
     except (dunning.Refused, LedgerError) as refused:
         messages.error(request, str(refused))
         return False
-    refresh(access.organisation, [customer_id], on=today_of(request, access))
+    refresh(access.organisation, [customer_id], on=today_of(request, access), now=moment(request))
     if done:
         messages.success(request, done)
     return True
@@ -194,7 +194,12 @@ def customer_edit(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         else:
             if changed:
                 dunning.readdress(access.organisation, [pk])
-                refresh(access.organisation, [pk], on=today_of(request, access))
+                refresh(
+                    access.organisation,
+                    [pk],
+                    on=today_of(request, access),
+                    now=moment(request),
+                )
                 messages.success(request, _("Définition enregistrée."))
             return redirect(_home(access, pk, "?onglet=definition"))
     context = customer_context(request, access, customer, tab="definition") | {"form": form}
@@ -223,7 +228,12 @@ def contact_save(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
             form.add_error(refused.field if refused.field in form.fields else None, str(refused))
         else:
             dunning.readdress(access.organisation, [pk])
-            refresh(access.organisation, [pk], on=today_of(request, access))
+            refresh(
+                access.organisation,
+                [pk],
+                on=today_of(request, access),
+                now=moment(request),
+            )
             messages.success(request, _("Contact enregistré."))
             return redirect(_home(access, pk, "?onglet=contacts"))
     context = customer_context(

@@ -228,7 +228,7 @@ def invoice_plan_switch(request: HttpRequest, slug: str, pk: int) -> HttpRespons
         now=moment(request),
         actor=user_of(request),
     )
-    refresh(access.organisation, [invoice.customer_id], on=today)
+    refresh(access.organisation, [invoice.customer_id], on=today, now=moment(request))
     if getattr(request, "htmx", False):
         context = _panel(access, invoice, today)
         context |= {"back": _list_of(request.POST)}

@@ -449,7 +449,7 @@ def import_undo(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
                 actor=user_of(request),
             )
             imported.refresh_from_db()
-            arrivals.touched(imported, on=today_of(request, access))
+            arrivals.touched(imported, on=today_of(request, access), now=moment(request))
             notes.success(request, _("L’import est annulé."))
             return redirect("import_detail", slug, pk)
         plan = imports.plan_undo(imported, chased)
