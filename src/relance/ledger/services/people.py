@@ -146,7 +146,7 @@ def save_contact(
     if contact and before == values:
         return contact
     if saved.email != values["email"]:
-        saved.invalid_since = None
+        saved.invalid_since, saved.invalid_reason = None, ""
     for key, value in values.items():
         setattr(saved, key, value)
     _validate(saved)
@@ -170,6 +170,7 @@ def save_site(
 ) -> Site:
     """Add a site, or rename `site`; `favourites` become its default recipients (S4-27, S4-28).
 
+    A favourite is attached to the site; the contacts already attached stay.
     Raises CustomerError when the name is taken or a favourite is another customer's contact.
     """
     saved = site or Site(organisation=customer.organisation, customer=customer)
@@ -183,6 +184,7 @@ def save_site(
     old = sorted(saved.favourites.values_list("name", flat=True)) if site else []
     saved.save()
     saved.favourites.set(favourites)
+    saved.contacts.add(*favourites)
     new = sorted(contact.name for contact in favourites)
     if site and old_name == saved.name and old == new:
         return saved
@@ -192,21 +194,143 @@ def save_site(
 
 
 @transaction.atomic
+def attach_contact(
+    *,
+    site: Site,
+    contact: Contact,
+    favourite: bool,
+    on: date,
+    now: datetime,
+    actor: User | None = None,
+) -> None:
+    """Attach a contact to a site, as a default recipient ★ or not (S4-27, S4-29).
+
+    Several may be default (S4-28); repeating it changes nothing. Raises CustomerError when the
+    contact is another customer's, or without an address is to receive.
+    """
+    if contact.customer_id != site.customer_id:
+        raise CustomerError(_("Les destinataires d’un chantier sont des contacts du client."))
+    if favourite and not contact.email:
+        raise CustomerError(
+            _("%(name)s n’a pas d’adresse e-mail : ajoutez-en une pour en faire un destinataire.")
+            % {"name": contact.name},
+            "contact",
+        )
+    attached = site.contacts.filter(pk=contact.pk).exists()
+    starred = site.favourites.filter(pk=contact.pk).exists()
+    if (attached, starred) == (True, favourite):
+        return
+    before = _favourite_names(site)
+    site.contacts.add(contact)
+    if favourite:
+        site.favourites.add(contact)
+    else:
+        site.favourites.remove(contact)
+    data: dict[str, Any] = {
+        "site": site.name,
+        "contact": contact.name,
+        "attached": [attached, True],
+    }
+    if starred != favourite:
+        data["favourites"] = [before, _favourite_names(site)]
+    _remember("site_contact", site.customer, on, now, actor, data)
+
+
+@transaction.atomic
+def detach_contact(
+    *, site: Site, contact: Contact, on: date, now: datetime, actor: User | None = None
+) -> None:
+    """The contact has nothing more to do with this site; he stays a contact of the customer."""
+    before = _favourite_names(site)
+    known = site.contacts.filter(pk=contact.pk).exists() or contact.name in before
+    site.contacts.remove(contact)
+    site.favourites.remove(contact)
+    if known:
+        data = {
+            "site": site.name,
+            "contact": contact.name,
+            "attached": [True, False],
+            "favourites": [before, _favourite_names(site)],
+        }
+        _remember("site_contact", site.customer, on, now, actor, data)
+
+
+@transaction.atomic
+def keep_recipients(
+    *,
+    site: Site,
+    emails: Sequence[str],
+    on: date,
+    now: datetime,
+    actor: User | None = None,
+) -> list[Contact]:
+    """The addresses just written to become favourites of the site (S4-21), besides those it has.
+
+    An address that no contact of the customer has yet makes a new contact, named by it. Raises
+    CustomerError when an address is none; then nothing changes.
+    """
+    kept = []
+    for email in dict.fromkeys(one.strip() for one in emails if one.strip()):
+        contact = site.customer.contacts.filter(email__iexact=email).order_by("id").first()
+        if contact is None:
+            contact = save_contact(
+                customer=site.customer, name=email[:120], email=email, on=on, now=now, actor=actor
+            )
+        attach_contact(site=site, contact=contact, favourite=True, on=on, now=now, actor=actor)
+        kept.append(contact)
+    return kept
+
+
+@transaction.atomic
+def judge_address(
+    *,
+    contact: Contact,
+    valid: bool,
+    reason: str = "",
+    on: date,
+    now: datetime,
+    actor: User | None = None,
+) -> None:
+    """A person says that an address does not work (with the reason), or works again."""
+    if valid == (contact.invalid_since is None):
+        return
+    contact.invalid_since = None if valid else on
+    contact.invalid_reason = "" if valid else reason.strip()[:300]
+    contact.save(update_fields=["invalid_since", "invalid_reason"])
+    data = {"contact": contact.name, "email": contact.email, "reason": contact.invalid_reason}
+    kind = "address_restored" if valid else "address_refused"
+    _remember(kind, contact.customer, on, now, actor, data)
+
+
+def _favourite_names(site: Site) -> list[str]:
+    return sorted(site.favourites.values_list("name", flat=True))
+
+
+@transaction.atomic
 def refuse_address(
-    *, organisation: Organisation, email: str, customer_id: int, on: date, now: datetime
+    *,
+    organisation: Organisation,
+    email: str,
+    customer_id: int,
+    on: date,
+    now: datetime,
+    reason: str = "",
 ) -> None:
     """The customer's mail server does not know this address: nothing is sent to it any more.
 
-    A person is asked for another one (S3-14); typing it again, or a new one, clears the mark.
+    `reason` is what the server said. A person is asked for another address (S3-14); typing a new
+    one, or saying that it works again, clears the mark.
     """
     marked = Customer.objects.filter(
         organisation=organisation, pk=customer_id, email__iexact=email, email_invalid_since=None
     ).update(email_invalid_since=on)
     marked += Contact.objects.filter(
         organisation=organisation, customer_id=customer_id, email__iexact=email, invalid_since=None
-    ).update(invalid_since=on)
+    ).update(invalid_since=on, invalid_reason=reason[:300])
     if marked:
-        fact = Fact("address_refused", now, on, customer_id, data={"email": email})
+        fact = Fact(
+            "address_refused", now, on, customer_id, data={"email": email, "reason": reason[:300]}
+        )
         append(organisation, [fact])
 
 

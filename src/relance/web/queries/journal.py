@@ -202,6 +202,7 @@ FIELD_NAMES: dict[str, Any] = {
     "is_default": lazy("destinataire par défaut"),
     "favourites": lazy("destinataires favoris"),
     "site": lazy("chantier"),
+    "attached": lazy("associé"),
     "excluded": lazy("exclu"),
     "mode": lazy("mode de paiement"),
 }
@@ -271,15 +272,21 @@ _TELLERS: dict[str, Callable[[Mapping[str, Any]], Told]] = {
     "message_uncertain": _message_ended,
     "address_refused": lambda d: (
         "error",
-        _("Adresse refusée par son serveur"),
-        str(d.get("email") or ""),
+        _("Adresse marquée invalide") if d.get("contact") else _("Adresse refusée par son serveur"),
+        ", ".join(str(d[key]) for key in ("email", "reason") if d.get(key)),
     ),
+    "address_restored": lambda d: ("tick", _("Adresse de nouveau valide"), str(d.get("email"))),
     "action_opened": _action_opened,
     "action_withdrawn": _action_withdrawn,
     "action_done": _action_done,
     "action_skipped": lambda d: ("minus", _("Ignorée : %(level)s") % {"level": _level_of(d)}, ""),
     "owners_changed": lambda d: ("users", _("Responsables changés"), _value(d.get("owners"))),
-    "marked_as_chased": lambda d: ("phone", _("Marquée comme déjà relancée"), ""),
+    "marked_as_chased": lambda d: (
+        "phone",
+        _("Marquée comme déjà relancée"),
+        str(d.get("note") or ""),
+    ),
+    "mark_undone": lambda d: ("undo", _("Marque « déjà relancée » annulée"), ""),
     "level_set": lambda d: ("pencil", _("Niveau choisi à la main"), _level_of(d)),
     "plan_assigned": lambda d: (
         "plan",
@@ -337,5 +344,10 @@ _TELLERS: dict[str, Callable[[Mapping[str, Any]], Told]] = {
         f"{d.get('contact') or ''}{french.NBSP}: {_changes(d)}",
     ),
     "site_added": lambda d: ("site", _("Chantier ajouté"), str(_after(d, "site") or "")),
+    "site_contact": lambda d: (
+        "site",
+        _("Contacts du chantier %(site)s") % {"site": d.get("site") or ""},
+        f"{d.get('contact') or ''}{french.NBSP}: {_changes(d)}",
+    ),
     "site_edited": lambda d: ("site", _("Chantier modifié"), _changes(d)),
 }
