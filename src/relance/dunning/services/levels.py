@@ -29,8 +29,11 @@ def mark_as_chased(
     on: date,
     now: datetime,
     invoice: Invoice | None = None,
+    note: str = "",
 ) -> None:
     """A relance made elsewhere, by telephone for instance (S4-23): a contact, next level done.
+
+    `note`: what came of it, kept in the journal.
 
     In invoice scope `invoice` says which; in customer scope every carrier is meant. A message
     that still waits has done nothing yet: the mark takes its level, and the re-check stops it.
@@ -46,14 +49,27 @@ def mark_as_chased(
     one = _scoped(case, invoice)
     entries = deeds.marked(case, on, rules_of(organisation), one)
     enter(organisation, customer.pk, entries)
+    before = _chases_of(entries)
     for entry in entries:
         if entry.reference is not None and case.plan:
             level = _raised(case, entry)
             name = case.plan.steps[level - 1].name if level else ""
             chased(organisation, [entry.reference], on, level, name)
-    _after_deed(
-        "marked_as_chased", customer, entries, actor=actor, on=on, now=now, data={"by": "hand"}
-    )
+    data: dict[str, object] = {"by": "hand", "note": note, "before": before}
+    _after_deed("marked_as_chased", customer, entries, actor=actor, on=on, now=now, data=data)
+
+
+def _chases_of(entries: Iterable[engine.Entry]) -> dict[str, list[object]]:
+    """What lists said of these references before, so that the mark can be undone."""
+    keys = [int(entry.reference) for entry in entries if entry.reference is not None]
+    return {
+        str(chase.invoice_id): [
+            chase.level,
+            chase.level_name,
+            chase.last_on.isoformat() if chase.last_on else None,
+        ]
+        for chase in InvoiceChase.objects.filter(invoice_id__in=keys)
+    }
 
 
 @transaction.atomic
