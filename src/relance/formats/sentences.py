@@ -90,6 +90,27 @@ _FILE: dict[str, str] = {
     ),
 }
 
+_FILE |= {
+    "bank_unknown": (
+        "Ce fichier n’est pas un relevé bancaire reconnu (camt.053, OFX, CFONB 120, MT940). "
+        "Demandez l’un de ces formats à votre banque, ou un export CSV."
+    ),
+    "bank_broken": (
+        "Le relevé est abîmé ou incomplet : {why}. Téléchargez-le de nouveau depuis votre banque."
+    ),
+    "bank_no_statement": (
+        "Le fichier ne contient aucun relevé. Vérifiez la période et le compte choisis à l’export."
+    ),
+    "bank_bad_date": "« {value} » n’est pas une date. Rien n’est importé de ce relevé.",
+    "bank_bad_amount": "« {value} » n’est pas un montant. Rien n’est importé de ce relevé.",
+    "bank_record_out_of_place": (
+        "Un enregistrement « {record} » n’a pas sa place ici. Rien n’est importé de ce relevé."
+    ),
+    "bank_detail_without_movement": (
+        "Un complément (05) précède toute opération (04). Rien n’est importé de ce relevé."
+    ),
+}
+
 _REFUSED: dict[str, str] = {
     "unclosed_quote": (
         "Un guillemet ouvert n’est jamais refermé. "
@@ -149,6 +170,11 @@ _SKIPPED: dict[str, str] = {
 }
 
 _REMARK: dict[str, str] = {
+    "statement_gap": (
+        "Compte {account} : l’ancien solde ({opening_cents}) et les opérations ne donnent pas "
+        "le nouveau solde ({closing_cents}) : écart de {gap_cents}."
+    ),
+    "statement_unfinished": "Compte {account} : le relevé s’arrête avant son nouveau solde.",
     "amount_missing": (
         "Le montant est vide : la facture est importée à 0,00 et comptée comme soldée."
     ),
