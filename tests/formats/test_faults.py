@@ -21,7 +21,7 @@ def test_a_sentence_is_typeset_in_french_and_ends(code: str) -> None:
 def test_readers_use_every_sentence_and_no_other() -> None:
     folder = Path(formats.__file__).parent
     sources = "".join(
-        path.read_text() for path in folder.glob("*.py") if path.name != "sentences.py"
+        path.read_text() for path in folder.rglob("*.py") if path.name != "sentences.py"
     )
     used = set(re.findall(r'"([a-z_]+)"', sources))
     assert set(SENTENCES) - used - {"country_unknown", "regime_unknown"} == set()
