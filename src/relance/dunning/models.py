@@ -216,7 +216,8 @@ class Action(models.Model):
                 fields=["organisation", "due_on"],
                 name="open_action",
                 condition=Q(status="open"),
-            )
+            ),
+            models.Index(fields=["organisation", "-due_on", "-id"], name="action_by_due"),
         ]
 
 
@@ -272,6 +273,14 @@ class InvoiceChase(models.Model):
     level = models.PositiveSmallIntegerField(default=0)
     level_name = models.CharField(max_length=60, blank=True)
     last_on = models.DateField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["organisation", "last_on", "invoice"], name="chase_by_date"),
+            models.Index(
+                fields=["organisation", "level", "last_on", "invoice"], name="chase_by_level"
+            ),
+        ]
 
 
 class ToChase(models.Model):

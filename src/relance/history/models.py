@@ -29,6 +29,9 @@ class Event(models.Model):
         indexes = [
             models.Index(fields=["organisation", "customer_id", "-seq"], name="event_by_customer"),
             models.Index(fields=["organisation", "invoice_id", "-seq"], name="event_by_invoice"),
+            models.Index(
+                fields=["organisation", "-seq"], name="event_note", condition=models.Q(kind="note")
+            ),
         ]
 
 

@@ -5,10 +5,11 @@ Amounts are integer cents. `Invoice.balance_cents` and `Credit.left_cents` are c
 """
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from relance.accounts.models import Organisation, User
+from relance.ledger.expressions import FoldedField, number_tail, upper_number
 
 
 class PaymentMode(models.TextChoices):
@@ -76,6 +77,10 @@ class Contact(models.Model):
     is_default = models.BooleanField(_("destinataire par défaut"), default=False)
     invalid_since = models.DateField(null=True, blank=True)
     invalid_reason = models.CharField(max_length=300, blank=True)
+    search = FoldedField(max_length=500, sources=["name", "email", "phone"])
+
+    class Meta:
+        indexes = [models.Index(fields=["organisation", "search"], name="contact_search")]
 
 
 class Site(models.Model):
@@ -89,11 +94,13 @@ class Site(models.Model):
     name = models.CharField(_("chantier"), max_length=120)
     contacts = models.ManyToManyField(Contact, blank=True, related_name="sites")
     favourites = models.ManyToManyField(Contact, blank=True, related_name="favourite_of")
+    search = FoldedField(max_length=200, sources=["name"])
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["customer", "name"], name="one_site_per_name")
         ]
+        indexes = [models.Index(fields=["organisation", "search"], name="site_search")]
 
 
 class Invoice(models.Model):
@@ -135,6 +142,32 @@ class Invoice(models.Model):
                 name="open_invoice_by_customer",
                 condition=Q(balance_cents__gt=0),
             ),
+            # An expression, so that no other question about balances takes this one by mistake.
+            models.Index(
+                "organisation",
+                -F("balance_cents"),
+                "id",
+                name="open_invoice_by_balance",
+                condition=Q(balance_cents__gt=0),
+            ),
+            models.Index(
+                fields=["organisation", "due", "id"],
+                name="settled_invoice_by_due",
+                condition=Q(balance_cents__lte=0),
+            ),
+            models.Index(
+                fields=["organisation", "due", "id"],
+                name="disputed_invoice_by_due",
+                condition=Q(balance_cents__gt=0, disputed=True),
+            ),
+            models.Index(
+                fields=["organisation", "due", "id"],
+                name="promised_invoice_by_due",
+                condition=Q(balance_cents__gt=0, promise_until__isnull=False),
+            ),
+            models.Index("organisation", upper_number(), name="invoice_by_number"),
+            models.Index("organisation", number_tail(), name="invoice_by_tail"),
+            models.Index(fields=["organisation", "total_cents"], name="invoice_by_total"),
         ]
 
     def __str__(self) -> str:

@@ -196,6 +196,8 @@ class Message(models.Model):
             ),
             models.Index(fields=["organisation", "status", "-id"], name="message_by_status"),
             models.Index(fields=["organisation", "customer", "-id"], name="message_by_customer"),
+            models.Index(fields=["organisation", "-id"], name="message_newest"),
+            models.Index(fields=["organisation", "amount_cents"], name="message_by_amount"),
         ]
 
     @property

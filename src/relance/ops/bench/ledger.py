@@ -5,15 +5,18 @@ morning to 60 days after it. What the plan asked for on the days before the morn
 history, so that only the steps of the day are wanted: three or four customers in a hundred.
 """
 
+import json
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
+from django.db.models import DateTimeField, Field, Model
 
 from relance.accounts.models import Organisation, User
 from relance.accounts.services import found_organisation
-from relance.dunning.models import Plan, Step, Template
+from relance.dunning.models import Assignment, Entry, Plan, Step, Template
+from relance.ledger.models import Customer, Invoice
 from relance.ops.bench.cases import MORNING
 
 INVOICES = 5
@@ -45,7 +48,7 @@ def build(customers: int, late: Late = ORDINARY) -> Organisation:
             cursor.execute(_invoices(organisation.pk, customers, place, late))
         cursor.execute(_entries(organisation.pk, plan.pk))
         for table in ("ledger_customer", "ledger_invoice"):
-            _after_ids_of_our_own(cursor, table)
+            after_ids_of_our_own(cursor, table)
         cursor.execute("ANALYZE" if connection.vendor == "sqlite" else "VACUUM ANALYZE")
     return organisation
 
@@ -90,6 +93,42 @@ def truth(value: bool) -> str:
     return str(int(value)) if _is_sqlite() else str(value).lower()
 
 
+def insert(model: type[Model], values: dict[str, str], rest: str, *, before: str = "") -> str:
+    """SQL that inserts `SELECT values rest`, with the usual value of every column not named.
+
+    `values` are SQL expressions by field or column name; `before` is a WITH clause.
+    """
+    columns: dict[str, str] = {}
+    for field in model._meta.concrete_fields:
+        column = field.get_attname_column()[1]
+        if field.name in values or column in values:
+            columns[column] = values.get(field.name) or values[column]
+        elif not (field.primary_key or field.null):
+            columns[column] = _usual(field)
+    unknown = set(values) - columns.keys() - {f.name for f in model._meta.concrete_fields}
+    if unknown:
+        raise ValueError(f"{model.__name__}: {unknown}")
+    names = ", ".join(f'"{name}"' for name in columns)
+    return (
+        f'INSERT INTO "{model._meta.db_table}" ({names}) {before} '
+        f"SELECT {', '.join(columns.values())} {rest}"
+    )
+
+
+def _usual(field: "Field[Any, Any]") -> str:
+    """SQL of the value that Django would give: the default, or nothing as a text."""
+    value = field.get_default()
+    if isinstance(value, bool):
+        return truth(value)
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, list | dict):
+        return f"'{json.dumps(value)}'"
+    if isinstance(field, DateTimeField):
+        return "'2026-01-01 00:00:00+00:00'"
+    return f"'{value or ''}'"
+
+
 def _numbers(last: int) -> str:
     if _is_sqlite():
         rest = f"SELECT i + 1 FROM s WHERE i < {last}"  # noqa: S608
@@ -98,52 +137,65 @@ def _numbers(last: int) -> str:
 
 
 def _customers(organisation: int, count: int) -> str:
-    no = truth(False)
-    return f"""
-        INSERT INTO ledger_customer (id, organisation_id, code, name, search, email, phone,
-            address, postcode, city, country, siren, regime, language, excluded, to_review,
-            created_at)
-        {_numbers(count)}
-        SELECT i, {organisation}, 'C' || i, 'Client ' || i, 'client ' || i,
-            'c' || i || '@client.example', '', '', '29000', 'Quimper', 'FR', '', 'business',
-            'fr', {no}, {no}, '2026-01-01 00:00:00' FROM s"""  # noqa: S608
+    values = {
+        "id": "i",
+        "organisation": str(organisation),
+        "code": "'C' || i",
+        "name": "'Client ' || i",
+        "search": "'client ' || i",
+        "email": "'c' || i || '@client.example'",
+        "postcode": "'29000'",
+        "city": "'Quimper'",
+        "regime": "'business'",
+    }
+    return insert(Customer, values, "FROM s", before=_numbers(count))
 
 
 def _assignments(organisation: int, plan: int) -> str:
-    return f"""
-        INSERT INTO dunning_assignment (organisation_id, customer_id, plan_id, given_by)
-        SELECT {organisation}, id, {plan}, 'hand' FROM ledger_customer"""  # noqa: S608
+    values = {"organisation": str(organisation), "customer": "id", "plan": str(plan)}
+    return insert(Assignment, values, "FROM ledger_customer")
 
 
 def _invoices(organisation: int, count: int, place: int, late: Late) -> str:
     """Invoice number `place` of every customer: ids follow the months, as in a real ledger."""
-    yes, no = truth(True), truth(False)
     days = f"{late.first} + (i * 7919) % {late.last - late.first + 1} - {9 * place}"
-    due = day_plus(literal(MORNING), f"-({days})")
-    issued = day_plus(literal(MORNING), f"-({days}) - 60")
-    return f"""
-        INSERT INTO ledger_invoice (id, organisation_id, customer_id, number, issued, due,
-            due_estimated, total_cents, balance_cents, currency, mode, plan_on, disputed, document)
-        {_numbers(count)}
-        SELECT {place * count} + i, {organisation}, i, 'F-' || ({place * count} + i), {issued},
-            {due}, {no}, 10000 + i % 90000, 10000 + i % 90000, 'EUR', 'transfer', {yes}, {no}, ''
-        FROM s"""  # noqa: S608
+    values = {
+        "id": f"{place * count} + i",
+        "organisation": str(organisation),
+        "customer": "i",
+        "number": f"'F-' || ({place * count} + i)",
+        "issued": day_plus(literal(MORNING), f"-({days}) - 60"),
+        "due": day_plus(literal(MORNING), f"-({days})"),
+        "total_cents": "10000 + i % 90000",
+        "balance_cents": "10000 + i % 90000",
+    }
+    return insert(Invoice, values, "FROM s", before=_numbers(count))
 
 
 def _entries(organisation: int, plan: int) -> str:
     """Each step of the carrying invoices on the day it was due, until the day before."""
-    yes, no = truth(True), truth(False)
     done_on = day_plus("v.due", "st.days")
-    return f"""
-        INSERT INTO dunning_entry (organisation_id, customer_id, "on", kind, plan_id, reference_id,
-            level, currency, channel, by_run, is_contact, void)
-        SELECT {organisation}, v.customer_id, {done_on}, 'sent', {plan}, v.id, st.level, 'EUR',
-            st.channel, {yes}, {yes}, {no}
-        FROM ledger_invoice v CROSS JOIN dunning_step st
-        WHERE v.id = v.customer_id AND {done_on} < {literal(MORNING)} ORDER BY 3, 2"""  # noqa: S608
+    values = {
+        "organisation": str(organisation),
+        "customer": "v.customer_id",
+        "on": done_on,
+        "kind": "'sent'",
+        "plan": str(plan),
+        "reference": "v.id",
+        "level": "st.level",
+        "channel": "st.channel",
+        "by_run": truth(True),
+    }
+    return insert(
+        Entry,
+        values,
+        f"""FROM ledger_invoice v CROSS JOIN dunning_step st
+        WHERE v.id = v.customer_id AND {done_on} < {literal(MORNING)}
+        ORDER BY {done_on}, v.customer_id""",
+    )
 
 
-def _after_ids_of_our_own(cursor: CursorWrapper, table: str) -> None:
+def after_ids_of_our_own(cursor: CursorWrapper, table: str) -> None:
     """PostgreSQL's sequence goes on after the ids written by hand; SQLite sees them itself."""
     if not _is_sqlite():
         cursor.execute(
