@@ -21,6 +21,7 @@ from relance.dunning import letters, templating
 from relance.dunning.models import Channel, Step, Template
 from relance.engine import model as engine
 from relance.engine import wording
+from relance.formats.text import fold
 from relance.ledger.models import Contact, Customer, Invoice, Site
 from relance.outbox.models import Status
 from relance.outbox.services import POSTED, Draft, Line
@@ -76,6 +77,11 @@ class Book(NamedTuple):
     words: dict[tuple[int, int], Words]
     consents: dict[tuple[int, int], Consent]
     bare: set[int]
+    functions: dict[tuple[engine.Id, int], list[str]]
+
+    def addressed_first(self, action: engine.Action) -> list[str]:
+        """The functions of contacts that the level of this action writes to first."""
+        return self.functions.get((action.plan, action.level), [])
 
 
 def open_book(organisation: Organisation, wanted: Sequence[Wanted]) -> Book:
@@ -101,37 +107,60 @@ def open_book(organisation: Organisation, wanted: Sequence[Wanted]) -> Book:
     }
     words: dict[tuple[int, int], Words] = {}
     consents: dict[tuple[int, int], Consent] = {}
-    for plan, level, subject, body, to_confirm, send_bare in Step.objects.filter(
-        organisation=organisation,
-        plan_id__in={w.action.plan for w in wanted},
-        template__isnull=False,
+    functions: dict[tuple[engine.Id, int], list[str]] = {}
+    for (
+        plan,
+        level,
+        functions_first,
+        template,
+        subject,
+        body,
+        to_confirm,
+        send_bare,
+    ) in Step.objects.filter(
+        organisation=organisation, plan_id__in={w.action.plan for w in wanted}
     ).values_list(
         "plan_id",
         "level",
+        "functions",
+        "template_id",
         "template__subject",
         "template__body",
         "to_confirm",
         "send_without_pdf",
     ):
-        words[plan, level] = Words(subject, body)
-        consents[plan, level] = Consent(to_confirm, not send_bare)
+        functions[plan, level] = [fold(name) for name in functions_first]
+        if template is not None:
+            words[plan, level] = Words(subject, body)
+            consents[plan, level] = Consent(to_confirm, not send_bare)
     bare: set[int] = set()
     if any(consent.needs_pdf for consent in consents.values()):
         without = Invoice.objects.filter(
             organisation=organisation, id__in=invoice_ids, document=""
         ).values_list("id", flat=True)
         bare = set(without)
-    return Book(organisation, customers, contacts, favourites, sites, words, consents, bare)
+    return Book(
+        organisation, customers, contacts, favourites, sites, words, consents, bare, functions
+    )
 
 
-def recipients(book: Book, customer_id: int, invoices: Iterable[int]) -> list[Recipient]:
+def recipients(
+    book: Book, customer_id: int, invoices: Iterable[int], functions: Sequence[str] = ()
+) -> list[Recipient]:
     """Who receives a message about these invoices, each address once.
 
-    Favourites of the invoice's site (S4-28); else the customer's default contacts; else the
+    The contacts who hold the first of the `functions` (folded) that somebody holds; without any,
+    the favourites of the invoice's site (S4-28); else the customer's default contacts; else the
     address of the tab Définition (S1-12); else any contact with an address.
     """
     found: dict[str, Recipient] = {}
-    for invoice in invoices:
+    for function in functions:
+        for contact in book.contacts.get(customer_id, []):
+            if fold(contact.role) == function:
+                found.setdefault(contact.email, Recipient(contact.name, contact.email))
+        if found:
+            return list(found.values())
+    for invoice in list(invoices) or [0]:  # without any, those of the customer
         chosen = book.favourites.get(book.sites.get(invoice, 0), [])
         if not chosen:
             contacts = book.contacts.get(customer_id, [])
@@ -162,9 +191,8 @@ def values(
     invoices = sorted(
         (i for i in wanted.case.invoices if i.id in chosen), key=lambda i: (i.due, i.number)
     )
-    carrier = next((i for i in invoices if i.id == action.reference), invoices[0])
     contacts = [e.on for e in wanted.case.history if e.contact and e.on < on]
-    late = max((on - invoice.due).days for invoice in invoices)
+    late = max(((on - invoice.due).days for invoice in invoices), default=0)
     names = {
         "client.nom": customer.name,
         "client.code": customer.code,
@@ -177,14 +205,19 @@ def values(
         "montant": _money_words(action.amount, action.currency),
         "nombre_factures": str(len(invoices)),
         "factures": ", ".join(invoice.number for invoice in invoices),
+        "retard": str(max(late, 0)),
+        "derniere_relance": _date_words(max(contacts)) if contacts else "",
+    }
+    if not invoices:  # a campaign may speak of something else
+        return templating.Values(names, {"tableau_factures": ("", "")})
+    carrier = next((i for i in invoices if i.id == action.reference), invoices[0])
+    names |= {
         "facture.numero": carrier.number,
         "facture.date": _date_words(carrier.issued),
         "facture.echeance": _date_words(carrier.due),
         "facture.reste_du": _money_words(carrier.balance, carrier.currency),
-        "retard": str(max(late, 0)),
-        "derniere_relance": _date_words(max(contacts)) if contacts else "",
     }
-    return templating.Values(names, {"tableau_factures": _table(invoices, action.amount)})
+    return templating.Values(names, {"tableau_factures": table(invoices, action.amount)})
 
 
 _BODY = (
@@ -207,7 +240,7 @@ def _headings(language: str | None) -> tuple[str, str, str, str]:
     return _("Facture"), _("Échéance"), _("Reste dû"), _("Total à régler")
 
 
-def _table(invoices: Sequence[engine.Invoice], amount: int) -> tuple[str, str]:
+def table(invoices: Sequence[engine.Invoice], amount: int) -> tuple[str, str]:
     """The table of invoices as aligned text and as HTML."""
     *head, total_words = _headings(get_language())
     rows = [(i.number, _date_words(i.due), _money_words(i.balance, i.currency)) for i in invoices]
@@ -233,7 +266,7 @@ def _table(invoices: Sequence[engine.Invoice], amount: int) -> tuple[str, str]:
     return text, html
 
 
-def _page(subject: str, body: str, language: str) -> str:
+def page(subject: str, body: str, language: str) -> str:
     """A whole HTML mail, its styles on the elements: readable in the plainest client."""
     return (
         f'<!doctype html><html lang="{escape(language)}"><head><meta charset="utf-8">'
@@ -248,13 +281,14 @@ def write(
 ) -> tuple[templating.Rendered, list[Recipient]]:
     """The message of one action, in the words of its template or in those given."""
     action = wanted.action
-    to = recipients(book, int(action.customer), [int(key) for key in action.invoices])
+    keys = [int(key) for key in action.invoices]
+    to = recipients(book, int(action.customer), keys, book.addressed_first(action))
     chosen = words or book.words[int(action.plan), action.level]
     language = book.customers[int(action.customer)].language
     with override(language):  # the customer's, whoever sends it
         filling = values(book, wanted, to, on, signature)
     filled = templating.render(chosen.subject, chosen.body, filling)
-    return filled._replace(html=_page(filled.subject, filled.html, language)), to
+    return filled._replace(html=page(filled.subject, filled.html, language)), to
 
 
 def letter(
@@ -269,7 +303,7 @@ def letter(
     """The letter of one action as data for the printer (see `letters.compose`)."""
     action = wanted.action
     keys = [int(key) for key in action.invoices]
-    to = recipients(book, int(action.customer), keys)
+    to = recipients(book, int(action.customer), keys, book.addressed_first(action))
     chosen = words or book.words[int(action.plan), action.level]
     customer = book.customers[int(action.customer)]
     asked = sorted(

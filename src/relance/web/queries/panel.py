@@ -175,7 +175,9 @@ def editable_words(access: Access, action: Action, *, on: date) -> messages.Word
     words = book.words.get((action.plan_id, action.level))
     if words is None:
         return messages.Words("", "")
-    to = messages.recipients(book, action.customer_id, [int(k) for k in wanted.action.invoices])
+    keys = [int(key) for key in wanted.action.invoices]
+    first = book.addressed_first(wanted.action)
+    to = messages.recipients(book, action.customer_id, keys, first)
     known = messages.values(book, wanted, to, on, str(access.user))
     filled = templating.render(words.subject, words.body, known._replace(blocks={}))
     return messages.Words(filled.subject, filled.text.strip())
