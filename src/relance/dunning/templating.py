@@ -83,6 +83,11 @@ def _names(source: str) -> list[str]:
     return [name.strip() for name in _TAG.findall(source)]
 
 
+def names_of(source: str) -> set[str]:
+    """The variables and blocks that `source` uses."""
+    return set(_names(source))
+
+
 def overdue_names(source: str) -> list[str]:
     """The variables of `source` that mean nothing before the due date (a *before* step warns)."""
     return sorted(OVERDUE_ONLY.intersection(_names(source)))
