@@ -157,10 +157,13 @@ def test_a_step_gives_way_to_the_words_of_a_person_that_leave_with_it(
 
 
 def test_the_journal_says_who_kept_a_message_back(customer: Customer, owner: User) -> None:
-    """S2-16; the step is wanted again, so the outlook says when."""
+    """S2-16; its level counts as passed, so no later pass writes it again by itself."""
     make_invoice(customer, "F-1", DUE)
     run_on(customer, ON)
     cancel_message(Message.objects.get(), reason="BY_HAND", actor=owner, now=at(ON))
     event = Event.objects.get(kind="message_cancelled")
     assert (event.actor_name, event.data["reason"]) == ("Camille Le Goff", "BY_HAND")
-    assert Outlook.objects.get(customer=customer).next_level == 2
+    assert done(customer) == [("skipped", 2)]
+    assert Outlook.objects.get(customer=customer).next_level == 3
+    run_on(customer, ON)
+    assert Message.objects.count() == 1

@@ -31,6 +31,11 @@ IN_FLIGHT = (
     Status.UNCERTAIN,
     Status.SENT,  # until its entries are written
 )
+HELD = (Status.DRAFT, Status.TO_APPROVE)
+"""Waiting for a person: as long as it does, a step counts as done on the day decided.
+
+So the plan neither writes it again nor goes on behind its back.
+"""
 # Letters and SMS wait for a person until they have a provider.
 LEAVES_ALONE = frozenset({"email"})
 
@@ -395,8 +400,8 @@ def _history(
     in_flight = MessageInvoice.objects.filter(
         Q(carrier=True) | ~Q(message__purpose="step"),  # a free message is a contact, of no step
         window.q("message__customer_id"),
+        Q(message__status__in=IN_FLIGHT) | Q(message__status=Status.DRAFT, message__automatic=True),
         message__organisation=organisation,  # not the line's: from the few messages to their lines
-        message__status__in=IN_FLIGHT,
         message__recorded=False,
         message__on__lte=on,
     ).exclude(message_id__in=without_messages)
@@ -413,10 +418,11 @@ def _history(
         "message__purpose",
         flag_of("message__automatic"),
         "message__currency",
+        "message__status",
     )
-    for customer, day, plan, reference, level, purpose, automatic, currency in read(leaving):
-        deed = _DEEDS[purpose]
+    for customer, day, plan, reference, level, purpose, auto, currency, status in read(leaving):
+        deed, when = _DEEDS[purpose], on if status in HELD else days[day]
         found[customer].append(
-            engine.Entry(days[day], plan, reference, level or 0, deed, True, automatic, currency)
+            engine.Entry(when, plan, reference, level or 0, deed, True, auto, currency)
         )
     return found

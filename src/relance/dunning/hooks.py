@@ -7,21 +7,18 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from enum import Enum
 
 from relance.accounts import clock
 from relance.accounts.bulk import create_many, upsert_many
 from relance.accounts.models import Organisation, User
-from relance.dunning import messages
-from relance.dunning.gather import Window, cases, plans_of, rules_of
+from relance.dunning import chosen
 from relance.dunning.models import Action, Entry, InvoiceChase
+from relance.dunning.rechecking import Origin, origin_of, recheck_some, stopped_facts
 from relance.dunning.run import due_now, next_departure, refresh
-from relance.engine import model as engine
-from relance.engine.review import recheck as engine_recheck
 from relance.history import services as history
 from relance.history.services import Fact
 from relance.ledger import services as ledger
-from relance.outbox.delivery import Cancel, Hooks, Postpone, Rewrite, Verdict
+from relance.outbox.delivery import Hooks, Postpone, Verdict
 from relance.outbox.models import Attempt, Message, MessageInvoice, Status
 
 _ENHANCED = re.compile(r"\b5\.(\d{1,3})\.\d{1,3}\b")
@@ -57,126 +54,8 @@ def recheck(batch: Sequence[Message], now: datetime, *, by_day: bool = False) ->
         for origin in Origin:
             some = [m for m in mine if origin_of(m) == origin]
             if some:
-                verdicts |= _recheck_some(organisation, on, some, origin)
+                verdicts |= recheck_some(organisation, on, some, origin)
     return verdicts
-
-
-class Origin(Enum):
-    """Messages of one origin do not delay each other on one day; those of the others do (3.8)."""
-
-    RUN = "run"
-    ACTION = "action"
-    FREE = "free"
-
-
-def origin_of(message: Message) -> Origin:
-    """Decided by the run, sent from the to-do list, or typed between two steps."""
-    if message.purpose != Message.Purpose.STEP:
-        return Origin.FREE
-    return Origin.RUN if message.action_id is None else Origin.ACTION
-
-
-def _recheck_some(
-    organisation: Organisation, on: date, batch: list[Message], origin: Origin
-) -> dict[int, Verdict]:
-    lines: dict[int, list[MessageInvoice]] = defaultdict(list)
-    for line in MessageInvoice.objects.filter(message__in=batch).order_by("id"):
-        lines[line.message_id].append(line)
-    plans, rules = plans_of(organisation), rules_of(organisation)
-    window = Window(ids=tuple({m.customer_id for m in batch}))
-    today = {
-        case.customer: case
-        for case in cases(
-            organisation,
-            on,
-            window,
-            plans,
-            without_messages=[m.pk for m in batch],
-            without_actions_of=on if origin is Origin.ACTION else None,
-        )
-    }
-    verdicts: dict[int, Verdict] = {}
-    for message in batch:
-        case = today[message.customer_id]
-        if message.automatic and not organisation.sending_on:
-            verdicts[message.pk] = Cancel("SENDING_OFF")
-            continue
-        if origin is Origin.FREE:
-            verdict = _recheck_free(case, lines[message.pk])
-        else:
-            verdict = _recheck_step(organisation, on, message, case, lines[message.pk], rules)
-        if verdict:
-            verdicts[message.pk] = verdict
-    return verdicts
-
-
-def _recheck_free(case: engine.Case, lines: Sequence[MessageInvoice]) -> Verdict | None:
-    """A message written by a person replaces no step: it dies when what it asks is not owed.
-
-    Its words are the person's own: nothing can be taken out of them.
-    """
-    owed = {invoice.id: invoice.balance for invoice in case.invoices if invoice.balance > 0}
-    if lines and not any(line.invoice_id in owed for line in lines):
-        return Cancel("SETTLED")
-    if any(owed.get(line.invoice_id) != line.amount_cents for line in lines):
-        return Cancel("CHANGED")
-    return None
-
-
-def _recheck_step(
-    organisation: Organisation,
-    on: date,
-    message: Message,
-    case: engine.Case,
-    lines: Sequence[MessageInvoice],
-    rules: engine.Rules,
-) -> Verdict | None:
-    asked = as_action(message, lines)
-    if case.plan:  # sent by another method than the step's own (D-09), it is still that step
-        own = (step.channel for step in case.plan.steps if step.level == asked.level)
-        asked = asked._replace(channel=next(own, asked.channel))
-    answer = engine_recheck(case, on, asked, rules)
-    if isinstance(answer, engine.Reason) and not message.automatic:
-        # an address found meanwhile makes the step automatic again: it is still the same step
-        answer = engine_recheck(case, on, asked._replace(automatic=True), rules)
-    if isinstance(answer, engine.Reason):
-        return Cancel(answer.code)
-    if answer.amount == message.amount_cents and len(answer.invoices) == len(lines):
-        return None
-    if not message.automatic:
-        return Cancel("CHANGED")
-    [draft] = messages.drafts(
-        organisation,
-        [messages.Wanted(answer, case)],
-        on,
-        not_before=message.not_before,
-        channel=message.channel,
-    )
-    return Rewrite(
-        subject=draft.subject,
-        text=draft.text,
-        html=draft.html,
-        amount_cents=draft.amount_cents,
-        lines=draft.lines,
-    )
-
-
-def as_action(message: Message, lines: Sequence[MessageInvoice]) -> engine.Action:
-    """The stored message as the step that it says."""
-    return engine.Action(
-        customer=message.customer_id,
-        currency=message.currency,
-        plan=message.plan_id or 0,
-        level=message.level or 0,
-        name=message.level_name,
-        channel=message.channel,  # type: ignore[arg-type]
-        automatic=message.automatic,
-        reference=message.reference_id or 0,
-        invoices=tuple(line.invoice_id for line in lines),
-        carriers=tuple(line.invoice_id for line in lines if line.carrier),
-        amount=message.amount_cents,
-        since=message.on,
-    )
 
 
 def record(sent: Sequence[Message]) -> None:
@@ -258,29 +137,7 @@ def ended(stopped: Sequence[Message], now: datetime, *, actor: User | None = Non
     for organisation in Organisation.objects.filter(pk__in=by_organisation):
         on = clock.local_date(organisation, now)
         mine = by_organisation[organisation.pk]
-        history.append(
-            organisation,
-            [
-                Fact(
-                    f"message_{message.status}",
-                    now,
-                    on,
-                    message.customer_id,
-                    message.reference_id,
-                    message.pk,
-                    data={
-                        "level": message.level,
-                        "name": message.level_name,
-                        "purpose": message.purpose,
-                        "channel": message.channel,
-                        "reason": message.reason,
-                        "error": message.error[:300],
-                    },
-                    actor=actor or message.made_by,
-                )
-                for message in mine
-            ],
-        )
+        history.append(organisation, stopped_facts(mine, on, now, actor))
         _refuse_addresses(organisation, mine, on, now)
         refresh(organisation, sorted({message.customer_id for message in mine}), on=on, now=now)
 
@@ -363,6 +220,7 @@ def close_actions(sent: Sequence[Message], *, on: date) -> None:
                 closed_by=message.made_by_id,
                 withdrawn_reason="",
             )
+    chosen.close_actions([m for m in sent if origin_of(m) is Origin.HAND], on=on)
 
 
 def save_chases(chases: list[InvoiceChase]) -> None:

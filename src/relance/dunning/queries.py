@@ -1,11 +1,12 @@
 """Answers for pages and commands: why, what next, what leaves. Nothing is written."""
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
 from typing import NamedTuple
 
+from relance.accounts import clock
 from relance.accounts.models import Organisation
-from relance.dunning import messages
+from relance.dunning import messages, run
 from relance.dunning.gather import Window, cases, plans_of, rules_of
 from relance.dunning.models import Outlook
 from relance.engine import model as engine
@@ -134,6 +135,36 @@ def next_departure(
         for action in decision.automatic
     ]
     return sorted(found, key=lambda wanted: -wanted.action.amount)
+
+
+def departure_day(organisation: Organisation, now: datetime) -> date:
+    """The local date of the next departure."""
+    return clock.local_date(organisation, run.next_departure(organisation, now))
+
+
+def leaving_on(
+    organisation: Organisation, customers: Collection[int], *, on: date, start: date
+) -> list[messages.Wanted]:
+    """What leaves by itself to these customers on `on`, as the engine sees it from here.
+
+    `start` is the day of the next departure; for a later one the engine is run forward from it,
+    supposing no payment and manual actions done on their day (section 6). In order of customer.
+    """
+    if not customers:
+        return []
+    plans, rules = plans_of(organisation), rules_of(organisation)
+    found = []
+    for case in cases(organisation, on, Window(ids=tuple(sorted(customers))), plans):
+        later = case
+        if on > start:
+            entries = list(case.history)
+            for planned in forecast(case, start, (on - start).days - 1, rules):
+                if planned.action.reason is None:
+                    entries += done(planned.action, planned.on, by_run=True)
+            later = case._replace(history=entries)
+        decision = decide(later, on, rules)
+        found += [messages.Wanted(action, later) for action in decision.automatic]
+    return found
 
 
 def messages_on(organisation: Organisation, customer_id: int, on: date) -> Sequence[Message]:

@@ -20,7 +20,7 @@ from django.db import connection, transaction
 
 from relance.accounts import clock
 from relance.accounts.models import Organisation
-from relance.dunning import messages, outlooks, to_chase, todo
+from relance.dunning import messages, outlooks, rechecking, to_chase, todo
 from relance.dunning.gather import Window, cases, plans_of, rules_of
 from relance.dunning.models import Entry, Run
 from relance.dunning.outlooks import State
@@ -132,6 +132,7 @@ def pass_window(task: Task, window: Window) -> Counts:
     """Gather, decide and apply one window; independent of every other, safe to repeat."""
     organisation = Organisation.objects.get(pk=task.organisation_id)
     plans, rules = plans_of(organisation), rules_of(organisation)
+    rechecking.sweep(organisation, task.on, task.now, window)
     with _no_cycles():
         decided = decide_window(organisation, task.on, window, plans, rules)
         counts = _apply(organisation, task, window, decided)

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from relance.accounts.models import Organisation
 from relance.dunning import messages
-from relance.dunning.hooks import as_action
+from relance.dunning.rechecking import as_action
 from relance.engine import model as engine
 from relance.outbox import services as outbox
 from relance.outbox.models import Message
@@ -33,7 +33,8 @@ def readdress(organisation: Organisation, customers: Sequence[int]) -> int:
     changed = 0
     for message, action in found:
         ids = [int(key) for key in action.invoices]
-        to = [one.email for one in messages.recipients(book, message.customer_id, ids)]
+        first = book.addressed_first(action)
+        to = [one.email for one in messages.recipients(book, message.customer_id, ids, first)]
         if not to or to == message.recipients:
             continue
         with suppress(outbox.OutboxError):  # it has begun to leave, or the address is none

@@ -5,24 +5,59 @@ from datetime import date, datetime
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from relance.accounts import clock
 from relance.accounts.models import User
+from relance.dunning.gather import rules_of
 from relance.dunning.hooks import ended
 from relance.dunning.models import Action, Entry
+from relance.dunning.rechecking import as_action
 from relance.dunning.run import refresh
-from relance.dunning.services.common import Refused, tell
+from relance.dunning.services.common import Refused, case_of, enter, tell
+from relance.engine import deeds
 from relance.outbox import services as outbox
 from relance.outbox.models import Message
 
 
 @transaction.atomic
 def cancel_message(message: Message, *, reason: str, actor: User, now: datetime) -> None:
-    """Keep back a message that has not begun to leave; the journal says who did (S2-16).
+    """Cancel a message that has not begun to leave; the journal says who did (S2-16).
 
-    Its step is wanted again at the next pass. Raises StateConflictError of the outbox when the
+    The step of an automatic one counts as passed and as no contact, like an action ignored
+    (engine rules, section 4): the next pass does not write it again behind its author's back.
+    That of a manual one is to be done again. Raises StateConflictError of the outbox when the
     message is leaving or gone.
     """
     outbox.cancel(message=message, reason=reason, now=now)
+    if message.automatic and message.purpose == Message.Purpose.STEP:
+        _pass_step(message, actor=actor, now=now)
     ended([message], now, actor=actor)
+
+
+def _pass_step(message: Message, *, actor: User, now: datetime) -> None:
+    organisation, customer = message.organisation, message.customer_id
+    on = clock.local_date(organisation, now)
+    case = case_of(organisation, customer, on)
+    if case.plan is None or case.plan.id != message.plan_id:
+        return
+    action = as_action(message, list(message.lines.all()))
+    whole = case.plan.scope == "customer"
+    entries = [
+        entry
+        for one in ([None] if whole else action.carriers)
+        for entry in deeds.skipped(case, on, rules_of(organisation), one, [action])
+        if entry.currency == message.currency
+    ]
+    enter(organisation, customer, entries)
+    tell(
+        "action_skipped",
+        organisation,
+        customer,
+        [entry.reference for entry in entries if entry.reference is not None],
+        actor=actor,
+        on=on,
+        now=now,
+        data={"level": message.level, "name": message.level_name, "channel": message.channel},
+    )
 
 
 @transaction.atomic
