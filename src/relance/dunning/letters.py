@@ -100,11 +100,14 @@ def compose(
     `pieces` come from `templating.pieces`; `rows` hold number, date, due date and amount in words.
     Its `to` is empty when the customer has no complete postal address: the outbox refuses it.
     """
+    town = place(organisation)
+    dateline = _("%(place)s, le %(date)s") % {"place": town, "date": date_words}
     return {
         "to": address_lines(customer, attention),
         "from": sender_lines(organisation),
-        "place": place(organisation),
+        "place": town,
         "date": date_words,
+        "dateline": dateline if town else date_words,
         "language": customer.language,
         "registered": _("Lettre recommandée avec avis de réception") if registered else "",
         "subject_label": _("Objet"),

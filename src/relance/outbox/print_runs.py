@@ -1,0 +1,208 @@
+"""Letters printed together: one PDF, then confirmed once they are in the post (D-07).
+
+A letter is a queued message that no worker claims. `print_run` says that somebody holds it on
+paper; it becomes `sent`, and its level rises, only when a person confirms the run.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from django.core.files.base import ContentFile
+from django.db import transaction
+from django.db.models import QuerySet
+
+from relance.accounts.bulk import update_many
+from relance.accounts.models import Organisation, User
+from relance.outbox import claims
+from relance.outbox.channels import letter as paper
+from relance.outbox.delivery import Cancel, Hooks
+from relance.outbox.models import Message, MessageInvoice, PrintRun, Status
+from relance.outbox.services import POSTED, OutboxError
+
+MOST_LETTERS = 5_000
+"""Letters of one run: laid out in a few seconds, while the person waits."""
+CHUNK = 500
+
+
+class NothingToPrintError(OutboxError):
+    """None of the letters asked for waits any more; `taken` are held by another run."""
+
+    def __init__(self, taken: Sequence[Message], dropped: Sequence[Message]) -> None:
+        super().__init__("nothing to print")
+        self.taken = list(taken)
+        self.dropped = list(dropped)
+
+
+class AlreadyConfirmedError(OutboxError):
+    """Somebody has confirmed this run: `run` says who and when. Nothing was done twice."""
+
+    def __init__(self, run: PrintRun) -> None:
+        super().__init__("already confirmed")
+        self.run = run
+
+
+class Made(NamedTuple):
+    """A run; letters not wanted any more (cancelled, with their reason); held by another run."""
+
+    run: PrintRun
+    dropped: list[Message]
+    taken: list[Message]
+
+
+def waiting(organisation: Organisation) -> QuerySet[Message]:
+    """The letters that wait to be printed, in the order in which they come out of the printer."""
+    return Message.objects.filter(
+        organisation=organisation,
+        channel__in=POSTED,
+        status=Status.QUEUED,
+        print_run=None,
+    ).order_by("customer__search", "pk")
+
+
+def make(
+    *,
+    organisation: Organisation,
+    message_ids: Sequence[int],
+    actor: User,
+    now: datetime,
+    hooks: Hooks,
+) -> Made:
+    """Lay these letters out as one PDF; they wait for `confirm` or `put_back`.
+
+    Each is re-checked first: what was paid meanwhile is cancelled, not printed. At most
+    `MOST_LETTERS`, the others go on waiting. Raises NothingToPrintError.
+    """
+    run, taken = _take(organisation, message_ids[:MOST_LETTERS], actor, now)
+    try:
+        dropped = _drop_unwanted(run, now, hooks)
+        letters = list(run.messages.order_by("customer__search", "pk"))
+        if not letters:
+            raise NothingToPrintError(taken, dropped)
+        printed = paper.render([one.letter or {} for one in letters], at=now)
+        for message, span in zip(letters, paper.spans(printed), strict=True):
+            message.letter = {**(message.letter or {}), "pages": list(span)}
+        with transaction.atomic():
+            update_many(Message, ["letter"], letters)
+            run.letters, run.pages = len(letters), printed.pages
+            run.file.save(f"{organisation.slug}-{run.pk}.pdf", ContentFile(printed.pdf), save=False)
+            run.save(update_fields=["letters", "pages", "file"])
+    except Exception:
+        Message.objects.filter(print_run=run).update(print_run=None)
+        run.delete()
+        raise
+    return Made(run, dropped, taken)
+
+
+@transaction.atomic
+def _take(
+    organisation: Organisation, message_ids: Sequence[int], actor: User, now: datetime
+) -> tuple[PrintRun, list[Message]]:
+    """A new run holding those that wait; the letters that another run holds."""
+    asked = list(
+        Message.objects.select_for_update(of=("self",))
+        .filter(organisation=organisation, pk__in=message_ids, channel__in=POSTED)
+        .select_related("print_run__made_by", "customer")
+        .order_by("pk")
+    )
+    taken = [one for one in asked if one.print_run_id is not None]
+    free = [one.pk for one in asked if one.print_run_id is None and one.status == Status.QUEUED]
+    if not free:
+        raise NothingToPrintError(taken, [])
+    run = PrintRun.objects.create(organisation=organisation, made_by=actor, made_at=now)
+    Message.objects.filter(pk__in=free).update(print_run=run)
+    return run, taken
+
+
+def _drop_unwanted(run: PrintRun, now: datetime, hooks: Hooks) -> list[Message]:
+    """Ask `recheck` of each letter and cancel those not wanted any more."""
+    dropped: list[Message] = []
+    for messages in _chunks(run.messages.order_by("pk")):
+        verdicts = hooks.recheck(messages)
+        unwanted = [
+            (message, verdict)
+            for message in messages
+            if isinstance(verdict := verdicts.get(message.pk), Cancel)
+        ]
+        with transaction.atomic():
+            for message, verdict in unwanted:
+                message.status, message.reason = Status.CANCELLED, verdict.reason
+                message.ended_at, message.print_run = now, None
+                message.save(update_fields=["status", "reason", "ended_at", "print_run"])
+            gone = [message for message, _verdict in unwanted]
+            MessageInvoice.objects.filter(message__in=gone).update(live=False)
+            if gone:
+                hooks.ended(gone)
+        dropped += gone
+    return dropped
+
+
+def confirm(*, run: PrintRun, actor: User, now: datetime, hooks: Hooks) -> int:
+    """The letters are in the post: they are sent, their levels rise; how many.
+
+    Entries and history come through `hooks.record` like those of any message; should the
+    process die in between, the worker writes them. Raises AlreadyConfirmedError.
+    """
+    with transaction.atomic():
+        mine = PrintRun.objects.filter(pk=run.pk, confirmed_at=None)
+        if not mine.update(confirmed_at=now, confirmed_by=actor):
+            raise AlreadyConfirmedError(_again(run))
+        sent = Message.objects.filter(print_run=run, status=Status.QUEUED).update(
+            status=Status.SENT, sent_at=now, ended_at=now, error=""
+        )
+    for messages in _chunks(Message.objects.filter(print_run=run, status=Status.SENT)):
+        _record(messages, hooks)
+    run.refresh_from_db()
+    return sent
+
+
+@transaction.atomic
+def _record(messages: Sequence[Message], hooks: Hooks) -> None:
+    """Once for each, also when the worker does the same."""
+    locked = list(
+        Message.objects.select_for_update(of=("self",))
+        .filter(pk__in=[one.pk for one in messages], recorded=False)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+    if locked:
+        Message.objects.filter(pk__in=locked).update(recorded=True)
+        hooks.record(list(claims.whole(Message.objects.filter(pk__in=locked)).order_by("pk")))
+
+
+@transaction.atomic
+def put_back(*, run: PrintRun) -> int:
+    """The print is thrown away: its letters wait again; how many. Raises AlreadyConfirmedError."""
+    held = PrintRun.objects.select_for_update(of=("self",)).filter(pk=run.pk).first()
+    if held is None:
+        return 0
+    if held.confirmed_at:
+        raise AlreadyConfirmedError(_again(run))
+    back = Message.objects.filter(print_run=held).update(print_run=None)
+    name = held.file.name
+    storage = held.file.storage
+    held.delete()
+    if name:
+        transaction.on_commit(lambda: storage.delete(name))
+    return back
+
+
+def as_sent(message: Message, *, now: datetime) -> bytes:
+    """The letter as a PDF: its pages of the run that printed it, else as it would print now."""
+    data = message.letter or {}
+    run = message.print_run
+    if run and run.file and "pages" in data:
+        first, count = data["pages"]
+        with run.file.open("rb") as file:
+            return paper.extract(file.read(), first, count)
+    return paper.render([data], at=message.sent_at or now).pdf
+
+
+def _again(run: PrintRun) -> PrintRun:
+    return PrintRun.objects.select_related("confirmed_by").get(pk=run.pk)
+
+
+def _chunks(messages: QuerySet[Message]) -> Iterator[list[Message]]:
+    ids = list(messages.order_by("pk").values_list("pk", flat=True))
+    for start in range(0, len(ids), CHUNK):
+        yield list(claims.whole(Message.objects.filter(pk__in=ids[start : start + CHUNK])))
