@@ -6,9 +6,9 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from relance.accounts import clock
 from relance.dunning.hooks import hooks
-from relance.dunning.run import tick
 from relance.ops import worker
 from relance.ops.server import WorkerProcess
+from relance.ops.turn import tick, whole_tick
 
 
 class Command(BaseCommand):
@@ -25,7 +25,11 @@ class Command(BaseCommand):
         for child in beside:
             child.start()
         try:
-            worker.run(hooks=hooks(clock.now, by_day=True), tick=tick, once=options["once"])
+            worker.run(
+                hooks=hooks(clock.now, by_day=True),
+                tick=whole_tick if options["once"] else tick,
+                once=options["once"],
+            )
         finally:
             for child in beside:
                 child.stop()

@@ -1,0 +1,35 @@
+"""What a worker does every few seconds beside delivering: the parts of a turn, each by itself."""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from relance.dunning import batch_kinds, run
+from relance.dunning.batches import Pace
+
+log = logging.getLogger(__name__)
+
+SECONDS_FOR_BATCHES = 5
+"""Then the other parts have their turn again, and the batch goes on at the next."""
+
+Part = tuple[str, Callable[[datetime], object]]
+
+PARTS: Sequence[Part] = (
+    ("the day's runs", run.tick),
+    ("batches", lambda now: batch_kinds.work(now, Pace(seconds=SECONDS_FOR_BATCHES))),
+)
+
+
+def tick(now: datetime, parts: Sequence[Part] = PARTS) -> None:
+    """Every part once; one that breaks does not stop the others."""
+    for what, do in parts:
+        try:
+            do(now)
+        except Exception:
+            log.exception("%s broke off", what)
+
+
+def whole_tick(now: datetime) -> None:
+    """The same for `relance worker --once`: batches are done to their end."""
+    run.tick(now)
+    batch_kinds.work(now)
