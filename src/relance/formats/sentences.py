@@ -91,6 +91,10 @@ _FILE: dict[str, str] = {
 }
 
 _FILE |= {
+    "einvoice_none": ("Ce fichier ne contient pas de facture électronique (Factur-X, CII ou UBL)."),
+    "einvoice_broken": "La facture électronique est abîmée : {why}. Demandez-la de nouveau.",
+    "einvoice_bad_amount": "« {value} » n’est pas un montant dans cette facture électronique.",
+    "einvoice_bad_date": "« {value} » n’est pas une date dans cette facture électronique.",
     "bank_unknown": (
         "Ce fichier n’est pas un relevé bancaire reconnu (camt.053, OFX, CFONB 120, MT940). "
         "Demandez l’un de ces formats à votre banque, ou un export CSV."
