@@ -75,7 +75,8 @@ def test_a_report_whose_boundaries_are_broken_is_still_read() -> None:
             (
                 "Hi. This is the qmail-send program at exemple.test.\n\n<client@exemple.test>:\n"
                 "Sorry, no mailbox here by that name. (#5.1.1)\n\n"
-                "--- Below this line is a copy of the message.\n\nMessage-ID: <notre@exemple.test>\n"
+                "--- Below this line is a copy of the message.\n\n"
+                "Message-ID: <notre@exemple.test>\n"
             ),
             Kind.HARD,
             True,
