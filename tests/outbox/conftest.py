@@ -1,6 +1,7 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiosmtpd.smtp import Envelope
@@ -10,6 +11,7 @@ from relance.ledger.models import Customer, Invoice
 from relance.ops.smtp_sink import Sink
 from relance.outbox import services
 from relance.outbox.models import Message
+from tests.outbox.post_office import PostOffice
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
@@ -114,3 +116,19 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def post_office(settings) -> Iterator[Callable[..., PostOffice]]:
+    """Opens servers of mailboxes on this machine; the test allows private networks."""
+    settings.SMTP_PRIVATE_NETWORKS = True
+    settings.EMAIL_TIMEOUT = 2
+    opened: list[PostOffice] = []
+
+    def open_one(**fields: Any) -> PostOffice:
+        opened.append(PostOffice(**fields))
+        return opened[-1]
+
+    yield open_one
+    for one in opened:
+        one.stop()

@@ -26,10 +26,18 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
+# Keys of before: what they signed or encrypted is still read (`relance rekey` encrypts anew).
+SECRET_KEY_FALLBACKS = [
+    key for key in os.environ.get("RELANCE_SECRET_KEY_FALLBACKS", "").split(",") if key
+]
 DEBUG = os.environ.get("RELANCE_DEBUG", "") == "1"
 ALLOWED_HOSTS = os.environ.get("RELANCE_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("RELANCE_ORIGINS", "").split(",") if o]
 HTTPS = os.environ.get("RELANCE_HTTPS", "") == "1"
+# Where people reach the pages: links in mails begin with it.
+PUBLIC_URL = os.environ.get(
+    "RELANCE_URL", CSRF_TRUSTED_ORIGINS[0] if CSRF_TRUSTED_ORIGINS else "http://127.0.0.1:8000"
+).rstrip("/")
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -164,6 +172,8 @@ EMAIL_HOST_PASSWORD = os.environ.get("RELANCE_SMTP_PASSWORD", "")
 EMAIL_USE_TLS = os.environ.get("RELANCE_SMTP_TLS", "") == "starttls"
 EMAIL_USE_SSL = os.environ.get("RELANCE_SMTP_TLS", "") == "tls"
 EMAIL_TIMEOUT = 30
+# Mailboxes that people connect are on the public network, unless the installation says otherwise.
+SMTP_PRIVATE_NETWORKS = os.environ.get("RELANCE_SMTP_PRIVATE", "") == "1"
 DEFAULT_FROM_EMAIL = os.environ.get("RELANCE_FROM", "relances@localhost")
 
 # A demonstration lives in its own data directory and has its mails read in a page.

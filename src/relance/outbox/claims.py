@@ -56,9 +56,9 @@ def durable() -> Iterator[None]:
 
 
 def whole(messages: QuerySet[Message]) -> QuerySet[Message]:
-    """With all that delivering needs: organisation, lines and their invoices."""
+    """With all that delivering needs: organisation, mailbox, lines and their invoices."""
     lines = MessageInvoice.objects.select_related("invoice").order_by("pk")
-    return messages.prefetch_related("organisation", Prefetch("lines", lines))
+    return messages.prefetch_related("organisation", "mailbox", Prefetch("lines", lines))
 
 
 def claim(*, worker: str, at: datetime, limit: int, channels: Sequence[str]) -> list[Message]:

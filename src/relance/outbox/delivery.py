@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from relance.accounts.bulk import create_many
-from relance.outbox import claims
+from relance.outbox import claims, mailbox_care
 from relance.outbox.channels.base import Channel, DeliveryError, Receipt
 from relance.outbox.channels.email import EmailChannel
 from relance.outbox.models import Attempt, Message, MessageInvoice, Status
@@ -25,6 +25,8 @@ BACKOFF = [
     timedelta(hours=24),
 ]
 WRITE_EVERY = timedelta(seconds=2)
+MAILBOX_TIME = timedelta(minutes=2)
+"""What one connected mailbox may take of a batch; then others have their turn."""
 CHANNELS: dict[str, Callable[[], Channel]] = {"email": EmailChannel}
 
 
@@ -103,7 +105,10 @@ class Report:
 
 @dataclass
 class _Batch:
-    """One claim on its way out, over one line per channel."""
+    """One claim on its way out, over one line per channel.
+
+    `spent` is the time that each mailbox has taken in it; those in `resting` are left alone.
+    """
 
     worker: str
     now: Callable[[], datetime]
@@ -112,6 +117,8 @@ class _Batch:
     lines_out: dict[str, Channel] = field(default_factory=dict)
     left: list[Message] = field(default_factory=list)
     receipts: dict[int, Receipt] = field(default_factory=dict)
+    spent: dict[int, timedelta] = field(default_factory=dict)
+    resting: set[int] = field(default_factory=set)
 
 
 def deliver_batch(
@@ -142,7 +149,10 @@ def deliver_batch(
                 break
             if message.channel not in batch.lines_out:
                 batch.lines_out[message.channel] = channels[message.channel]()
-            _deliver(batch, message)
+            if message.mailbox_id is None:
+                _deliver(batch, message)
+            else:
+                _deliver_through(batch, message, message.mailbox_id)
             if now() - written >= WRITE_EVERY:
                 _write(batch)
                 written = now()
@@ -162,7 +172,10 @@ def _deliver(batch: _Batch, message: Message) -> None:
         line = batch.lines_out[message.channel]
         receipt = line.deliver(message, at=batch.now(), hand_over=hand_over)
     except DeliveryError as error:
-        if error.unreachable:
+        if error.unreachable and message.mailbox is not None:
+            batch.resting.add(message.mailbox.pk)
+            mailbox_care.out_of_reach(message.mailbox, error=error, at=batch.now())
+        elif error.unreachable:
             batch.report.unreachable = error.answer or "unreachable"
             _note(batch, message, error)
         elif error.uncertain:  # its mark stays: settle_claims says so at the end of the batch
@@ -177,6 +190,28 @@ def _deliver(batch: _Batch, message: Message) -> None:
             batch.left.append(message)
         else:
             log.error("message %s left, but was settled otherwise meanwhile", message.pk)
+
+
+def _deliver_through(batch: _Batch, message: Message, mailbox_id: int) -> None:
+    """Deliver over a connected mailbox, unless it is to be left alone for now.
+
+    Its other messages then wait without costing anybody a try, and those of others go on.
+    """
+    if mailbox_id in batch.resting:
+        return
+    mailbox, began = message.mailbox, batch.now()
+    if mailbox and mailbox.paused_until and mailbox.paused_until > began:
+        batch.resting.add(mailbox_id)
+        mailbox_care.put_off(mailbox_id, until=mailbox.paused_until, answer=mailbox.check_error)
+        return
+    _deliver(batch, message)
+    took = batch.spent.get(mailbox_id, timedelta()) + (batch.now() - began)
+    batch.spent[mailbox_id] = took
+    if took > MAILBOX_TIME and mailbox_id not in batch.resting:
+        batch.resting.add(mailbox_id)
+        mailbox_care.put_off(mailbox_id, until=batch.now() + timedelta(minutes=1))
+    if mailbox and mailbox.failures and message.pk in batch.receipts:
+        mailbox_care.works(mailbox, at=batch.now())
 
 
 def _note(batch: _Batch, message: Message, error: DeliveryError) -> None:

@@ -3,6 +3,8 @@
 By default everything leaves from the system's address (S2-19) and replies go to the person who
 sends (S2-21, S2-23). An organisation may have its own address (S4-05), sent by the system's
 server, or a mailbox with a server of its own; a user may connect his own (S2-22).
+
+`mailbox_care` connects, tries and removes them, and lets one rest that does not work.
 """
 
 from collections.abc import Iterable

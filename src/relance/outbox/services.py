@@ -20,6 +20,7 @@ from django.db.models import F
 
 from relance.accounts.bulk import create_many, insert_many
 from relance.accounts.models import Organisation, User
+from relance.outbox.mailbox_care import elsewhere
 from relance.outbox.models import VOID, WAITING, Attempt, Mailbox, Message, MessageInvoice, Status
 
 CHUNK = 500
@@ -362,8 +363,9 @@ def reworded(letter: Mapping[str, Any], subject: str, text: str) -> dict[str, An
 def retry(*, message: Message, now: datetime) -> None:
     """Try again from now: a failed or bounced message, or one that waits for its next try.
 
-    It gets a new Message-ID, for the other side may know the old one. Raises
-    StepAlreadyQueuedError when the same step has been queued anew since.
+    It gets a new Message-ID, for the other side may know the old one, and leaves from elsewhere
+    when its mailbox was removed meanwhile. Raises StepAlreadyQueuedError when the same step has
+    been queued anew since.
     """
     try:
         with transaction.atomic():
@@ -377,6 +379,7 @@ def retry(*, message: Message, now: datetime) -> None:
                 error="",
                 ended_at=None,
                 message_ref=new_message_ref(message.sender),
+                **elsewhere(message),
             )
     except IntegrityError as taken:
         raise StepAlreadyQueuedError from taken
@@ -393,6 +396,7 @@ def settle_uncertain(*, message: Message, sent: bool, actor: User, now: datetime
         values = {"status": Status.SENT, "sent_at": F("handed_at"), "error": ""}
     else:
         values = {"status": Status.QUEUED, "not_before": now, "handed_at": None, "error": ""}
+        values |= elsewhere(message)
     _change(message, [Status.UNCERTAIN], ended_at=now if sent else None, claimed_by="", **values)
     Attempt.objects.create(
         organisation_id=message.organisation_id,

@@ -1,5 +1,5 @@
-"""E-mail: the bytes in `mime`, the conversation with the server in `smtp`."""
+"""E-mail: bytes in `mime`, servers in `servers`, the conversation in `smtp`, trials in `check`."""
 
-from relance.outbox.channels.email.smtp import EmailChannel
+from relance.outbox.channels.email.channel import EmailChannel
 
 __all__ = ["EmailChannel"]

@@ -1,17 +1,14 @@
-"""The conversation with the SMTP server, told step by step to know what each failure means."""
+"""The conversation with an SMTP server, told step by step to know what each failure means."""
 
 import contextlib
 import re
 import smtplib
 from collections.abc import Callable
-from datetime import datetime
 from typing import NoReturn, cast
 
-from django.core.mail.backends.smtp import EmailBackend
-
 from relance.outbox.channels.base import DeliveryError, Receipt
-from relance.outbox.channels.email.mime import Envelope, envelope
-from relance.outbox.models import Message
+from relance.outbox.channels.email.mime import Envelope
+from relance.outbox.channels.email.servers import MailboxServer, SystemServer
 
 ANSWER_SECONDS = 120  # RFC 5321 4.5.3.2.6 asks for patience after the final dot
 NEEDS_LOGIN = (530, 534, 535, 538)
@@ -21,20 +18,28 @@ class _LineLostError(Exception):
     """The connection went before the message was given: it may be tried over another."""
 
 
-class EmailChannel:
-    """One connection, made from Django's e-mail settings, for all the messages of a batch."""
+class Line:
+    """One connection to one server, opened at the first message and kept for the next ones."""
 
-    def __init__(self, *, answer_seconds: float = ANSWER_SECONDS) -> None:
-        self.backend = EmailBackend()
+    def __init__(
+        self, server: SystemServer | MailboxServer, *, answer_seconds: float = ANSWER_SECONDS
+    ) -> None:
+        self.backend = server
         self.answer_seconds = answer_seconds
         self.delivered = 0
 
-    def deliver(self, message: Message, *, at: datetime, hand_over: Callable[[], None]) -> Receipt:
+    def deliver(self, letter: Envelope, *, hand_over: Callable[[], None]) -> Receipt:
         """See Channel. 4xx, time-outs and lost lines are temporary, 5xx is permanent.
 
-        A line lost after the whole message was given and before the answer is uncertain.
+        A line lost after the whole message was given and before the answer is uncertain. With a
+        mailbox everything together has a time limit.
         """
-        letter = envelope(message, at=at)
+        if self.backend.leash is None:
+            return self._deliver(letter, hand_over)
+        with self.backend.leash.within(self.backend.message_seconds):
+            return self._deliver(letter, hand_over)
+
+    def _deliver(self, letter: Envelope, hand_over: Callable[[], None]) -> Receipt:
         if self.delivered and self.backend.connection:
             try:  # servers close a line that is idle or has carried enough: open another
                 return self._converse(letter, hand_over)
@@ -61,10 +66,10 @@ class EmailChannel:
             try:
                 self.backend.open()
                 cast("smtplib.SMTP", self.backend.connection).ehlo_or_helo_if_needed()
-            except (smtplib.SMTPException, OSError) as fault:
+            except (smtplib.SMTPException, OSError, UnicodeError) as fault:
                 self._hang_up()
                 raise DeliveryError(
-                    _text(fault), code=getattr(fault, "smtp_code", None), unreachable=True
+                    text_of(fault), code=getattr(fault, "smtp_code", None), unreachable=True
                 ) from fault
         return cast("smtplib.SMTP", self.backend.connection)
 
@@ -74,7 +79,7 @@ class EmailChannel:
             refused = self._address(smtp, letter)
             code, answer = smtp.docmd("DATA")
         except (smtplib.SMTPException, OSError) as fault:
-            raise _LineLostError(_text(fault)) from fault
+            raise _LineLostError(text_of(fault)) from fault
         if code != 354:
             self._refuse(smtp, code, answer)
         try:
@@ -85,11 +90,11 @@ class EmailChannel:
         code, answer = self._give(smtp, letter.data)
         if code == 421:
             self._hang_up()
-            raise DeliveryError(_text(answer), code=code)
+            raise DeliveryError(text_of(answer), code=code)
         if not 200 <= code < 300:
             self._refuse(smtp, code, answer)
         self.delivered += 1
-        return Receipt(code, _text(answer), refused)
+        return Receipt(code, text_of(answer), refused)
 
     def _address(self, smtp: smtplib.SMTP, letter: Envelope) -> dict[str, str]:
         """MAIL and RCPT; the addresses refused while at least one other was accepted."""
@@ -107,7 +112,7 @@ class EmailChannel:
         if len(refusals) == len(letter.recipients):
             code, answer = min(refusals.values(), default=(554, b"no recipient"))
             self._refuse(smtp, code, answer)  # one 4xx among them is worth another try
-        return {to: f"{code} {_text(answer)}" for to, (code, answer) in refusals.items()}
+        return {to: f"{code} {text_of(answer)}" for to, (code, answer) in refusals.items()}
 
     def _give(self, smtp: smtplib.SMTP, data: bytes) -> tuple[int, bytes]:
         """Body and final dot, then the answer: from the dot on, no answer means uncertain."""
@@ -118,7 +123,7 @@ class EmailChannel:
             smtp.send(stuffed + b".\r\n")
         except (smtplib.SMTPException, OSError) as fault:
             self._hang_up()
-            raise DeliveryError(_text(fault)) from fault
+            raise DeliveryError(text_of(fault)) from fault
         try:
             if smtp.sock is not None:
                 smtp.sock.settimeout(self.answer_seconds)
@@ -127,15 +132,15 @@ class EmailChannel:
                 smtp.sock.settimeout(self.backend.timeout)
         except (smtplib.SMTPException, OSError) as fault:
             self._hang_up()
-            raise DeliveryError(_text(fault), uncertain=True) from fault
+            raise DeliveryError(text_of(fault), uncertain=True) from fault
         if code < 200:
             self._hang_up()
-            raise DeliveryError(_text(answer), code=None, uncertain=True)
+            raise DeliveryError(text_of(answer), code=None, uncertain=True)
         return code, answer
 
     def _refuse(self, smtp: smtplib.SMTP, code: int, answer: bytes) -> NoReturn:
         """Say what a refusal means, and leave the connection ready for the next message."""
-        text = _text(answer)
+        text = text_of(answer)
         if code == 421:
             self._hang_up()
             raise _LineLostError(f"421 {text}")
@@ -153,7 +158,8 @@ class EmailChannel:
             connection.close()
 
 
-def _text(answer: bytes | Exception) -> str:
+def text_of(answer: bytes | Exception) -> str:
+    """What a server said, or what went wrong, as text of at most 2 000 characters."""
     if isinstance(answer, smtplib.SMTPResponseException):
         answer = answer.smtp_error if isinstance(answer.smtp_error, bytes) else answer
     if isinstance(answer, bytes):
