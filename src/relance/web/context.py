@@ -72,6 +72,7 @@ def _nav(request: HttpRequest, access: Access, now: datetime) -> list[dict[str, 
         ],
         [
             ("outbox_list", "outbox", _("Envois"), "", trouble.messages),
+            ("letter_list", "letter", _("Courriers"), "", 0),
             ("import_list", "import", _("Imports"), "", 0),
             *([("settings_detail", "settings", _("Paramètres"), "", 0)] if access.is_admin else []),
         ],
