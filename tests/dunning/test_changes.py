@@ -7,7 +7,7 @@ import pytest
 
 from relance.accounts.models import DunningRole, Firm, FirmMembership, Organisation, User
 from relance.accounts.services import add_member
-from relance.dunning import changes, run
+from relance.dunning import batches, changes, run
 from relance.dunning.changes import Change
 from relance.dunning.models import Action, Assignment, Batch, BatchLine, Outlook, Plan
 from relance.dunning.services import Refused
@@ -24,31 +24,22 @@ FRIDAY = (TODAY + timedelta(days=3)).isoformat()
 def done(
     organisation: Organisation, change: Change, targets: list[int], owner: User
 ) -> tuple[Batch, list[BatchLine]]:
-    """The change worked through, as the batches do it."""
+    """The change opened, started and worked through."""
     foreseen = changes.foresee(organisation, change, targets, on=TODAY)
     batch = changes.draft(organisation, foreseen, title="Essai", actor=owner, now=NOW)
-    batch.save()
-    lines = changes.lines_of(batch, foreseen)
-    changes.handle(batch, lines, TODAY, NOW)
-    return batch, lines
+    batches.open_batch(batch, changes.lines_of(batch, foreseen), now=NOW)
+    batches.start(batch, actor=owner, now=NOW)
+    return batch, worked(batch)
 
 
-def undone(batch: Batch, lines: list[BatchLine], owner: User) -> list[BatchLine]:
+def worked(batch: Batch) -> list[BatchLine]:
+    batches.advance(batch, handler=changes.handle, now=NOW)
+    return list(BatchLine.objects.filter(batch=batch).order_by("id"))
+
+
+def undone(batch: Batch, owner: User) -> list[BatchLine]:
     """The same lines the other way round."""
-    back = Batch(
-        organisation=batch.organisation,
-        kind=Batch.Kind.CHANGE,
-        options=batch.options | {"undoes": batch.pk},
-        made_by=owner,
-        made_at=NOW,
-    )
-    turned = [
-        BatchLine(customer_id=one.customer_id, invoices=one.invoices, before=one.before)
-        for one in lines
-        if one.status == BatchLine.Status.DONE
-    ]
-    changes.handle(back, turned, TODAY, NOW)
-    return turned
+    return worked(changes.undo(batch, title="Défait", actor=owner, now=NOW))
 
 
 def followed(customer: Customer) -> str | None:
@@ -69,7 +60,7 @@ def test_a_plan_is_given_to_many_and_taken_back(
     targets = [without.pk, gentle.pk, had.pk]
 
     foreseen = changes.foresee(organisation, Change("plan", plan.pk), targets, on=TODAY)
-    batch, lines = done(organisation, Change("plan", plan.pk), targets, owner)
+    batch, _lines = done(organisation, Change("plan", plan.pk), targets, owner)
 
     assert (sorted(foreseen.targets), foreseen.kept) == (
         sorted([without.pk, gentle.pk]),
@@ -79,21 +70,32 @@ def test_a_plan_is_given_to_many_and_taken_back(
     assert Outlook.objects.get(customer=without).next_level == 2
     assert Event.objects.filter(kind="plan_assigned").count() == 2
 
-    undone(batch, lines, owner)
+    undone(batch, owner)
 
     assert [followed(one) for one in (without, gentle, had)] == [None, "Doux", "Standard"]
     assert Assignment.objects.get(customer=gentle).given_by == "rule"
+
+
+def test_a_change_is_undone_once(organisation: Organisation, plan: Plan, owner: User) -> None:
+    customer = make_customer(organisation, None)
+    batch, _lines = done(organisation, Change("plan", plan.pk), [customer.pk], owner)
+    undone(batch, owner)
+
+    with pytest.raises(Refused, match="déjà défaite"):
+        changes.undo(batch, title="Encore", actor=owner, now=NOW)
+    batch.refresh_from_db()
+    assert batch.status == "undone"
 
 
 def test_what_was_changed_since_is_left_and_said(
     organisation: Organisation, plan: Plan, owner: User
 ) -> None:
     one, two = (make_customer(organisation, None, name) for name in ("Un", "Deux"))
-    batch, lines = done(organisation, Change("plan", plan.pk), [one.pk, two.pk], owner)
+    batch, _lines = done(organisation, Change("plan", plan.pk), [one.pk, two.pk], owner)
     other = Plan.objects.create(organisation=organisation, name="Doux")
     changes.apply(organisation, "plan", {two.pk: other.pk}, changes.Doer(owner, TODAY, NOW))
 
-    turned = undone(batch, lines, owner)
+    turned = undone(batch, owner)
 
     assert (followed(one), followed(two)) == (None, "Doux")
     assert [(line.status, line.reason) for line in turned] == [
@@ -118,12 +120,12 @@ def test_customers_are_held_or_excluded_and_taken_back(
     customer = make_customer(organisation, plan)
     make_invoice(customer, "F1", TODAY - timedelta(days=7))
 
-    batch, lines = done(organisation, Change(field, value), [customer.pk], owner)
+    batch, _lines = done(organisation, Change(field, value), [customer.pk], owner)
     customer.refresh_from_db()
     assert str(getattr(customer, attribute)) == str(value)
     assert Outlook.objects.get(customer=customer).state == "nothing"
 
-    undone(batch, lines, owner)
+    undone(batch, owner)
     customer.refresh_from_db()
     assert getattr(customer, attribute) == before
     assert Outlook.objects.get(customer=customer).state == "waiting"
@@ -136,11 +138,11 @@ def test_a_hold_is_released_for_many_and_put_back_with_its_date(
     until = TODAY + timedelta(days=9)
     ledger.hold(customer=customer, until=until, on=TODAY, now=NOW)
 
-    batch, lines = done(organisation, Change("hold", None), [customer.pk], owner)
+    batch, _lines = done(organisation, Change("hold", None), [customer.pk], owner)
     customer.refresh_from_db()
     assert customer.hold_until is None
 
-    undone(batch, lines, owner)
+    undone(batch, owner)
     customer.refresh_from_db()
     assert customer.hold_until == until
 
@@ -162,7 +164,7 @@ def test_invoices_are_switched_off_without_touching_the_paid_ones(
     first.refresh_from_db()
     assert (first.plan_on, len(lines)) == (False, 1)
 
-    undone(batch, lines, owner)
+    undone(batch, owner)
     first.refresh_from_db()
     second.refresh_from_db()
     assert (first.plan_on, second.plan_on) == (True, False)
@@ -175,8 +177,8 @@ def test_undoing_the_hold_of_an_invoice_keeps_its_promise(
     promised = TODAY + timedelta(days=4)
     ledger.promise(invoice=invoice, until=promised, on=TODAY, now=NOW)
 
-    batch, lines = done(organisation, Change("invoice_hold", FRIDAY), [invoice.pk], owner)
-    undone(batch, lines, owner)
+    batch, _lines = done(organisation, Change("invoice_hold", FRIDAY), [invoice.pk], owner)
+    undone(batch, owner)
 
     invoice.refresh_from_db()
     assert (invoice.hold_until, invoice.promise_until) == (None, promised)

@@ -15,9 +15,8 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from relance.accounts.bulk import create_many
 from relance.accounts.models import Organisation, User
-from relance.dunning import letters, messages, templating
+from relance.dunning import batches, letters, messages, templating
 from relance.dunning.gather import Window, cases, plans_of
 from relance.dunning.models import Batch, BatchLine, Channel
 from relance.dunning.rechecking import never_addressed
@@ -348,10 +347,10 @@ def _locked(batch: Batch) -> Batch:
 
 
 def _too_late(batch: Batch) -> Refused:
-    who = batch.options.get("launched_by") or str(batch.made_by or "")
     return Refused(
-        _("%(name)s a déjà lancé cette campagne : rien n’est parti deux fois.") % {"name": who},
-        "LAUNCHED",
+        _("%(name)s a déjà lancé cette campagne : rien ne part deux fois.")
+        % {"name": batch.made_by or _("Quelqu’un")},
+        "ALREADY_STARTED",
     )
 
 
@@ -378,21 +377,15 @@ def launch(
     leaving = [item for item in items if not item.code]
     if not leaving:
         raise Refused(_("Personne ne recevrait ce message."), "NOBODY")
-    create_many(BatchLine, [_line(fresh, item) for item in items])
-    fresh.status = Batch.Status.SCHEDULED if not_before else Batch.Status.RUNNING
-    fresh.not_before = not_before or now
-    fresh.started_at = None if not_before else now
+    batches.add_lines(fresh, [_line(item) for item in items])
     fresh.made_by, fresh.made_at = actor, now
     fresh.total, fresh.refused, fresh.done = len(items), len(items) - len(leaving), 0
-    fresh.options = fresh.options | {"launched_by": str(actor)}
-    fresh.save()
-    return fresh
+    fresh.save(update_fields=["made_by", "made_at", "total", "refused", "done"])
+    return batches.start(fresh, actor=actor, now=now, not_before=not_before)
 
 
-def _line(batch: Batch, item: Item) -> BatchLine:
+def _line(item: Item) -> BatchLine:
     return BatchLine(
-        organisation=batch.organisation,
-        batch=batch,
         customer_id=item.customer,
         invoices=list(item.invoices),
         amount_cents=item.amount,

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation, User
+from relance.dunning import batches
 from relance.dunning.models import Assignment, Batch, BatchLine, Plan
 from relance.dunning.run import refresh
 from relance.dunning.services.common import Refused
@@ -134,10 +135,7 @@ def plain(value: Value) -> Value:
 def lines_of(batch: Batch, foreseen: Foreseen) -> list[BatchLine]:
     """One line per customer concerned, with his invoices when they are what changes."""
     if batch.options["field"] not in OF_INVOICES:
-        return [
-            BatchLine(organisation=batch.organisation, batch=batch, customer_id=key)
-            for key in foreseen.targets
-        ]
+        return [BatchLine(customer_id=key) for key in foreseen.targets]
     mine: dict[int, list[int]] = defaultdict(list)
     for start in range(0, len(foreseen.targets), CHUNK):
         rows = Invoice.objects.filter(pk__in=foreseen.targets[start : start + CHUNK])
@@ -201,6 +199,36 @@ def handle(batch: Batch, lines: Sequence[BatchLine], on: date, now: datetime) ->
 def _refuse(lines: Sequence[BatchLine], reason: str) -> None:
     for line in lines:
         line.status, line.reason = BatchLine.Status.REFUSED, reason
+
+
+@transaction.atomic
+def undo(batch: Batch, *, title: str, actor: User, now: datetime) -> Batch:
+    """A batch, already begun, that puts back what this one replaced; its lines say what it left.
+
+    `Refused` when it is not finished, or when somebody has undone it already.
+    """
+    taken = Batch.objects.filter(
+        pk=batch.pk, kind=Batch.Kind.CHANGE, status__in=[Batch.Status.DONE, Batch.Status.CANCELLED]
+    ).update(status=Batch.Status.UNDONE)
+    batch.refresh_from_db()
+    if not taken:
+        if batch.status == Batch.Status.UNDONE:
+            raise Refused(_("Cette modification est déjà défaite."), "UNDONE")
+        raise Refused(_("Cette modification n’est pas terminée."), "NOT_DONE")
+    back = Batch(
+        organisation=batch.organisation,
+        kind=Batch.Kind.CHANGE,
+        title=title[:120],
+        options=batch.options | {"undoes": batch.pk, "kept": {}},
+        made_by=actor,
+    )
+    done = BatchLine.objects.filter(batch=batch, status=BatchLine.Status.DONE).order_by("id")
+    lines = [
+        BatchLine(customer_id=customer, invoices=keys, before=before)
+        for customer, keys, before in done.values_list("customer_id", "invoices", "before")
+    ]
+    batches.open_batch(back, lines, now=now)
+    return batches.start(back, actor=actor, now=now)
 
 
 def targets(line: BatchLine) -> list[int]:
