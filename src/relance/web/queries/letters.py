@@ -14,11 +14,11 @@ MOST_OPEN = 20
 
 
 class Waiting(NamedTuple):
-    """What may be printed now: a page of letters, how many there are in all and their sum."""
+    """What may be printed now: a page of letters, how many there are in all, and on other pages."""
 
     page: Page[Message]
     batch: int | None
-    count: int
+    every: int
     rest: int
 
 

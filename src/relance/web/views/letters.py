@@ -39,7 +39,7 @@ def letter_list(request: HttpRequest, slug: str) -> HttpResponse:
             {
                 "url": address,
                 "label": _("À imprimer"),
-                "count": waiting.count + len(runs),
+                "count": waiting.every + len(runs),
                 "current": not done,
             },
             {

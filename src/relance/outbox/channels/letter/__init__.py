@@ -73,10 +73,11 @@ def _compile(letters: Sequence[Mapping[str, Any]], at: datetime) -> Printed:
         ignore_system_fonts=True,
         sys_inputs={"letters": data},
     )
-    pdf = compiler.compile(format="pdf", timestamp=int(at.timestamp()), pdf_tags=False)
+    made = compiler.compile(format="pdf", timestamp=int(at.timestamp()), pdf_tags=False)
+    pdf = made if isinstance(made, bytes) else b""
     marks = json.loads(compiler.query("<start>", field="value"))
-    with pikepdf.open(io.BytesIO(pdf)) as made:
-        return Printed(pdf, [int(page) - 1 for page in marks], len(made.pages))
+    with pikepdf.open(io.BytesIO(pdf)) as document:
+        return Printed(pdf, [int(page) - 1 for page in marks], len(document.pages))
 
 
 def _breakable(value: Any) -> Any:
