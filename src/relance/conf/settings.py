@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "relance.accounts",
     "relance.history",
     "relance.ledger",
+    "relance.bank",
     "relance.outbox",
     "relance.dunning",
     "relance.web",
