@@ -2,12 +2,14 @@
 
 from datetime import datetime
 
-from relance.dunning import batches, relance_batch
+from relance.dunning import batches, campaigns, changes, relance_batch
 from relance.dunning.batches import Handler, Pace
 from relance.dunning.models import Batch
 
 HANDLERS: dict[str, Handler] = {
     Batch.Kind.RELANCE: relance_batch.handle,
+    Batch.Kind.CAMPAIGN: campaigns.handle,
+    Batch.Kind.CHANGE: changes.handle,
 }
 
 
