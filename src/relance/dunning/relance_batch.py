@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from relance.dunning import messages
-from relance.dunning.by_hand import Ask
+from relance.dunning.by_hand import Answer, Ask
 from relance.dunning.models import Batch, BatchLine
 from relance.dunning.services import relances
 from relance.engine.model import Reason
@@ -49,13 +49,26 @@ def handle(batch: Batch, lines: Sequence[BatchLine], on: date, now: datetime) ->
         copy_to_me=bool(batch.options.get("copy")),
         batch_id=batch.pk,
     )
-    numbers = dict(
-        Invoice.objects.filter(
-            pk__in=[r.invoice for one in outcomes for r in one.refusals if r.invoice]
-        ).values_list("pk", "number")
-    )
+    numbers = numbers_of([reason for one in outcomes for reason in one.refusals])
     for line, outcome in zip(lines, outcomes, strict=True):
         _note(line, outcome, numbers)
+
+
+def numbers_of(refusals: Sequence[Reason]) -> dict[int, str]:
+    """Numbers of the invoices that these reasons name, by id; one query."""
+    named = {reason.invoice for reason in refusals if reason.invoice}
+    return dict(Invoice.objects.filter(pk__in=named).values_list("pk", "number")) if named else {}
+
+
+def note_answer(line: BatchLine, answer: Answer, numbers: dict[int, str]) -> None:
+    """Write on a draft's line what would leave, or why not."""
+    wanted = answer.wanted
+    line.reason = "" if wanted else answer.refusals[0].code if answer.refusals else "SETTLED"
+    line.detail = "\n".join(_sentences(answer.refusals, numbers, whole=wanted is None))
+    line.level = wanted.level if wanted else None
+    line.level_name = wanted.name if wanted else ""
+    if wanted:
+        line.amount_cents = wanted.amount
 
 
 def _note(line: BatchLine, outcome: relances.Outcome, numbers: dict[int, str]) -> None:

@@ -120,7 +120,7 @@ def answers(
             organisation=organisation, invoice_id__in=keys
         ).values_list("invoice_id", "level", "last_on")
     }
-    taken = _taken(organisation, keys)
+    taken = on_their_way(organisation, keys)
     written = set(words_for(organisation, plans, channel))
     if words is not None:
         written = {(plan, step.level) for plan, one in plans.items() for step in one.steps}
@@ -140,7 +140,7 @@ def answers(
     return _with_names(organisation, found, on)
 
 
-def _taken(organisation: Organisation, invoices: Sequence[int]) -> dict[int, str]:
+def on_their_way(organisation: Organisation, invoices: Sequence[int]) -> dict[int, str]:
     """Who is chasing these invoices at this moment: a message of a step is on its way."""
     lines = MessageInvoice.objects.filter(
         organisation=organisation,
@@ -166,14 +166,14 @@ def _with_names(organisation: Organisation, found: list[Answer], on: date) -> li
     }
     if not asked:
         return found
-    names = _doers(organisation, asked)
+    names = doers(organisation, asked)
     return [
         one._replace(refusals=tuple(_named(reason, one.ask, names) for reason in one.refusals))
         for one in found
     ]
 
 
-def _doers(organisation: Organisation, invoices: Iterable[int]) -> dict[int, str]:
+def doers(organisation: Organisation, invoices: Iterable[int]) -> dict[int, str]:
     """Who last raised the level of each invoice, from the journal."""
     kinds = ("message_sent", "marked_as_chased", "action_done", "action_skipped", "level_set")
     events = Event.objects.filter(
