@@ -81,6 +81,16 @@ def lines(case: engine.Case, decision: engine.Decision) -> list[Line]:
     return found
 
 
+def asked(case: engine.Case, decision: engine.Decision) -> dict[int, tuple[int, ...]]:
+    """The invoices that a message of each carrier would ask for, by its reference."""
+    found = {}
+    for carrier in decision.carriers:
+        if case.plan is not None and carrier.step is not None:
+            told = _asked(case, case.plan, carrier.step, carrier, decision)
+            found[int(carrier.reference.id)] = tuple(int(one.id) for one in told)
+    return found
+
+
 def _since(case: engine.Case, plan: engine.Plan, carrier: engine.Carrier, trigger: date) -> date:
     """The day on which the carrier reached its next level.
 

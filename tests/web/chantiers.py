@@ -1,0 +1,90 @@
+"""Encaissements of chantiers: a plan by age and by invoice, as a building company sets it up."""
+
+from datetime import timedelta
+from html import unescape
+
+from django.test import Client
+
+from relance.accounts.models import Organisation
+from relance.dunning import run
+from relance.dunning.models import Plan, Step, Template
+from relance.ledger.models import Contact, Customer, Invoice, Site
+from tests.conftest import NOW, TODAY, at, make_customer, make_invoice
+
+D = "/d/ateliers-kerdoncuff"
+LIST = f"{D}/a-relancer/"
+LEVELS = [("Pré-rappel", -5), ("Premier rappel", 7), ("Second rappel", 15), ("Mise en demeure", 30)]
+
+
+def plan_by_age(organisation: Organisation, *, automatic: tuple[int, ...] = ()) -> Plan:
+    """J−5, J+7, J+15, J+30 by e-mail, each with its template; no delay between contacts."""
+    plan = Plan.objects.create(
+        organisation=organisation,
+        name="Chantiers",
+        scope="invoice",
+        progression="age",
+        min_contact_days=0,
+    )
+    for level, (name, days) in enumerate(LEVELS, 1):
+        template = Template.objects.create(
+            organisation=organisation,
+            name=name,
+            subject=f"{name} : {{{{ factures }}}}",
+            body="Bonjour,\n\n{{ tableau_factures }}\n\n{{ signature }}",
+        )
+        Step.objects.create(
+            organisation=organisation,
+            plan=plan,
+            level=level,
+            name=name,
+            days=days,
+            channel="email",
+            automatic=level in automatic,
+            template=template,
+        )
+    return plan
+
+
+def site_of(customer: Customer, name: str = "Quai Ouest", *favourites: str) -> Site:
+    """A chantier whose favourites are new contacts with these addresses."""
+    site = Site.objects.create(organisation=customer.organisation, customer=customer, name=name)
+    for email in favourites:
+        contact = Contact.objects.create(
+            organisation=customer.organisation, customer=customer, name=email[:8], email=email
+        )
+        site.contacts.add(contact)
+        site.favourites.add(contact)
+    return site
+
+
+def late(customer: Customer, number: str, days: int, site: Site | None = None) -> Invoice:
+    """An invoice `days` late today (negative: due in so many days)."""
+    return make_invoice(customer, number, TODAY - timedelta(days=days), 120_000, site=site)
+
+
+def debtor(organisation: Organisation, plan: Plan, name: str = "Roussel", **more: object) -> Customer:
+    return make_customer(organisation, plan, name, **more)
+
+
+def look(organisation: Organisation) -> None:
+    """The morning's pass, so that the list is made."""
+    run.run(organisation, on=TODAY, now=NOW, spread=False, pause=0)
+
+
+def page(client: Client, query: str = "") -> str:
+    answer = client.get(f"{LIST}{query}")
+    assert answer.status_code == 200
+    return unescape(answer.content.decode())
+
+
+__all__ = [
+    "D",
+    "LIST",
+    "at",
+    "debtor",
+    "late",
+    "look",
+    "page",
+    "plan_by_age",
+    "site_of",
+]
