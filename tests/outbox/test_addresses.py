@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relance.accounts.models import Organisation
-from relance.dunning.messages import sender
 from relance.formats.values import emails_of
+from relance.outbox.mailboxes import automatic_sender
 from relance.outbox.services import Draft, queue
 from tests.conftest import NOW, TODAY, make_customer
 
@@ -21,7 +21,7 @@ def draft(organisation: Organisation, customer: int, to: str) -> Draft:
         customer_id=customer,
         on=TODAY,
         not_before=NOW,
-        sender=sender(organisation),
+        sender=automatic_sender(organisation).sender,
         recipients=[to],
         subject="Rappel",
         text="Bonjour",

@@ -11,7 +11,6 @@ from html import escape
 from typing import Any, NamedTuple
 
 import nh3
-from django.conf import settings
 from django.utils.safestring import mark_safe
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
@@ -23,6 +22,8 @@ from relance.engine import model as engine
 from relance.engine import wording
 from relance.formats.text import fold
 from relance.ledger.models import Contact, Customer, Invoice, Site
+from relance.outbox import mailboxes
+from relance.outbox.mailboxes import Sender
 from relance.outbox.models import Status
 from relance.outbox.services import POSTED, Draft, Line
 
@@ -176,9 +177,8 @@ def recipients(
 
 
 def sender(organisation: Organisation) -> str:
-    """The From of a message: the organisation's name, on its own or the system's address."""
-    name = organisation.name.replace('"', "").replace("\\", "")  # both end or escape the quotes
-    return f'"{name}" <{organisation.email_from or settings.DEFAULT_FROM_EMAIL}>'
+    """The From of an automatic message."""
+    return mailboxes.automatic_sender(organisation).sender
 
 
 def values(
@@ -367,23 +367,40 @@ def drafts(
     action_id: int | None = None,
     channel: str = "",
     batch_id: int | None = None,
+    sender: Sender | None = None,
 ) -> list[Draft]:
     """Rendered drafts for `wanted`, in the same order, ready for `outbox.queue`.
 
     `channel` replaces the step's own (D-09): email, letter or registered_letter. `words` replace
     those of the step's template: for all, or by (plan, level). A letter is addressed to a place:
     its `recipients` are empty, and `letter["to"]` too when the customer has no postal address
-    (the outbox then refuses it with NO_ADDRESS).
+    (the outbox then refuses it with NO_ADDRESS). Without `sender` they leave from where
+    `mailboxes` says by default: a person's own choice, or the organisation's (S2-19, S4-05).
     """
     book = open_book(organisation, wanted)
+    if sender is None and made_by is not None:
+        sender = mailboxes.sender_of(organisation, made_by)
+    origin = sender or mailboxes.automatic_sender(organisation)
+    replies = _replies(book, origin) if made_by is None else {}
     made = []
     for item in wanted:
         step = (int(item.action.plan), item.action.level)
         chosen = words.get(step) if isinstance(words, Mapping) else words
         method = channel or item.action.channel
-        draft = _draft(book, item, on, not_before, made_by, chosen, method)
-        made.append(replace(draft, action_id=action_id, batch_id=batch_id))
+        draft = _draft(book, item, on, not_before, made_by, chosen, method, origin)
+        reply_to = replies.get(draft.customer_id, origin.reply_to)
+        draft = replace(draft, action_id=action_id, batch_id=batch_id, reply_to=reply_to)
+        made.append(draft)
     return made
+
+
+def _replies(book: Book, origin: Sender) -> dict[int, str]:
+    """Who reads the replies to automatic messages of the system's address, by customer (S2-21)."""
+    if origin.reply_to or origin.key != mailboxes.SYSTEM:
+        return {}
+    managers = {pk: customer.manager_id for pk, customer in book.customers.items()}
+    readers = mailboxes.readers_of(book.organisation, managers.values())
+    return {pk: readers[manager] for pk, manager in managers.items()}
 
 
 def _draft(
@@ -394,6 +411,7 @@ def _draft(
     made_by: User | None,
     words: Words | None,
     method: str,
+    origin: Sender,
 ) -> Draft:
     action, organisation = item.action, book.organisation
     signature = str(made_by) if made_by else ""
@@ -417,8 +435,8 @@ def _draft(
         level_name=action.name,
         currency=action.currency,
         amount_cents=action.amount,
-        sender=sender(organisation),
-        reply_to=made_by.email if made_by else organisation.reply_to,
+        sender=origin.sender,
+        mailbox=origin.mailbox,
         recipients=[] if posted else [one.email for one in to],
         subject=rendered.subject,
         text=rendered.text,

@@ -12,7 +12,15 @@ from relance.dunning import messages
 from relance.dunning.gather import rules_of
 from relance.dunning.models import Action, Channel
 from relance.dunning.run import refresh
-from relance.dunning.services.common import Refused, case_of, chased, enter, queue_one, tell
+from relance.dunning.services.common import (
+    Refused,
+    case_of,
+    chased,
+    enter,
+    queue_one,
+    sender_for,
+    tell,
+)
 from relance.dunning.todo import ON_ITS_WAY, stored
 from relance.engine import deeds, wording
 from relance.engine import model as engine
@@ -76,11 +84,13 @@ def send_action(
     words: messages.Words | None = None,
     recipients: Sequence[str] = (),
     copy_to_me: bool = False,
+    sender_key: str = "",
 ) -> Message:
     """Queue the e-mail of a to-do; it leaves after `UNDO_SECONDS` unless called back.
 
-    `words` and `recipients` replace those of the template and of the customer. Refused when the
-    action is closed, not the actor's (S3-09), no longer wanted, or without any recipient.
+    `words` and `recipients` replace those of the template and of the customer, `sender_key` is
+    a choice of `mailboxes.senders` (S4-06). Refused when the action is closed, not the actor's
+    (S3-09), no longer wanted, or without any recipient.
     """
     action = _locked(action)
     _require_owner(action, actor)
@@ -101,6 +111,11 @@ def send_action(
         raise Refused(
             _("Ce client n’a aucune adresse e-mail valable : ajoutez-en une, ou tapez-en une ici."),
             "NO_RECIPIENT",
+        )
+    chosen = sender_for(action.organisation, actor, sender_key)
+    if chosen:
+        draft = replace(
+            draft, sender=chosen.sender, reply_to=chosen.reply_to, mailbox=chosen.mailbox
         )
     draft = replace(
         draft,

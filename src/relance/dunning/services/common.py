@@ -12,7 +12,9 @@ from relance.dunning.models import Entry, InvoiceChase
 from relance.engine import model as engine
 from relance.history import services as history
 from relance.history.services import Fact
+from relance.outbox import mailboxes
 from relance.outbox import services as outbox
+from relance.outbox.mailboxes import Sender
 from relance.outbox.models import Message
 
 
@@ -108,6 +110,16 @@ def tell(
         organisation,
         [Fact(kind, now, on, customer_id, key, data=data, actor=actor) for key in ids],
     )
+
+
+def sender_for(organisation: Organisation, actor: User, key: str) -> Sender | None:
+    """The address chosen in a window (S4-06), None for the default; Refused when it is gone."""
+    try:
+        return mailboxes.sender_of(organisation, actor, key) if key else None
+    except mailboxes.UnknownSenderError as gone:
+        raise Refused(
+            _("Cette adresse d’envoi n’existe plus : choisissez-en une autre."), "UNKNOWN_SENDER"
+        ) from gone
 
 
 def queue_one(draft: outbox.Draft, *, now: datetime) -> Message:

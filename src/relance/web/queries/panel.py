@@ -16,6 +16,7 @@ from relance.engine import model as engine
 from relance.engine import wording
 from relance.engine.decide import decide
 from relance.ledger.models import Invoice, Payment
+from relance.outbox import mailboxes
 from relance.outbox.models import Message
 from relance.web import french
 from relance.web.queries.today import on_their_way
@@ -147,6 +148,9 @@ def sheet(
 ) -> Sheet:
     """The message of one step exactly as it will leave, with the names of its attachments."""
     rendered, to = messages.write(book, wanted, on, signature=signature)
+    organisation = access.organisation
+    by_hand = mailboxes.sender_of(organisation, access.user) if signature else None
+    origin = by_hand or mailboxes.automatic_sender(organisation)
     documents = (
         access.all(Invoice)
         .filter(pk__in=wanted.action.invoices)
@@ -156,7 +160,7 @@ def sheet(
     )
     names = [number + (PurePath(path).suffix or ".pdf").lower() for number, path in documents]
     return Sheet(
-        messages.sender(access.organisation).replace('"', ""),
+        origin.sender.replace('"', ""),
         to,
         rendered.subject,
         messages.fragment(rendered.html),

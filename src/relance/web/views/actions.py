@@ -1,7 +1,8 @@
 """The to-do list of relances: read one, send it, ignore it, note that it was done, hand it over."""
 
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django import forms
@@ -16,11 +17,13 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from relance.accounts.access import Access
-from relance.accounts.models import DunningRole
+from relance.accounts.models import DunningRole, User
 from relance.dunning import messages, services, templating
 from relance.dunning.models import Action
 from relance.dunning.services.undo import cancel_message, unskip_action
+from relance.outbox import mailboxes
 from relance.outbox import services as outbox
+from relance.outbox.mailboxes import Sender
 from relance.outbox.models import Message
 from relance.web.queries import actions as listing
 from relance.web.queries import panel as reading
@@ -30,8 +33,9 @@ from relance.web.views.answers import done, is_piece, show_panel
 
 
 class WordsForm(forms.Form):
-    """The message as one wants to change it before it leaves."""
+    """The message as one wants to change it before it leaves, and from where (S4-06)."""
 
+    sender = forms.CharField(label=gettext_lazy("De"), required=False, widget=forms.Select)
     to = forms.CharField(label=gettext_lazy("À"), max_length=2000)
     subject = forms.CharField(label=gettext_lazy("Objet"), max_length=200)
     body = forms.CharField(
@@ -40,6 +44,11 @@ class WordsForm(forms.Form):
         widget=forms.Textarea(attrs={"class": "textarea--message", "rows": 14}),
     )
     copy = forms.BooleanField(label=gettext_lazy("Recevoir une copie"), required=False)
+
+    def __init__(self, *args: Any, senders: Sequence[Sender] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        widget = cast("forms.Select", self.fields["sender"].widget)
+        widget.choices = [(one.key, one.label) for one in senders]
 
     def clean_subject(self) -> str:
         return self._sound("subject", blocks=False)
@@ -122,12 +131,13 @@ def action_edit(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     shown = reading.panel(access, action, on=on)
     to = ", ".join(one.email for one in shown.sheet.to) if shown.sheet else ""
     form = WordsForm(
+        senders=mailboxes.senders(access.organisation, access.user),
         initial={
             "to": to,
             "subject": words.subject,
             "body": words.body,
             "copy": access.user.receives_copy,
-        }
+        },
     )
     return show_panel(request, access, action, shown=shown, form=form)
 
@@ -137,11 +147,13 @@ def action_send(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Queue the message of an action; it leaves ten seconds later unless called back."""
     access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
     action = access.get(Action, pk=pk)
-    form = WordsForm(request.POST) if "body" in request.POST else None
+    form = None
+    if "body" in request.POST:
+        form = WordsForm(request.POST, senders=mailboxes.senders(access.organisation, access.user))
     if form and not form.is_valid():
         return show_panel(request, access, action, form=form)
     try:
-        given = _given(request, form)
+        given = _given(request, form, access.user)
         message = services.send_action(
             action,
             actor=access.user,
@@ -161,15 +173,20 @@ def action_send(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     )
 
 
-def _given(request: HttpRequest, form: WordsForm | None) -> dict[str, Any]:
-    """What was typed in place of the template's words and of the customer's addresses."""
+def _given(request: HttpRequest, form: WordsForm | None, user: User) -> dict[str, Any]:
+    """What was typed in place of the template's words and of the customer's addresses.
+
+    Sent as it stands, it is copied to whoever prefers so (D-16).
+    """
     if form is None:
-        return {"recipients": addresses(request.POST.get("to", ""))}
+        to = addresses(request.POST.get("to", ""))
+        return {"recipients": to, "copy_to_me": user.receives_copy}
     data = form.cleaned_data
     return {
         "words": messages.Words(data["subject"], data["body"]),
         "recipients": addresses(data["to"]),
         "copy_to_me": data["copy"],
+        "sender_key": data["sender"],
     }
 
 
