@@ -144,7 +144,7 @@ def test_the_help_lists_the_keys_and_slash_reaches_the_search(
     for word in ("Envoyer", "Ignorer", "Ligne suivante", "Chercher"):
         expect(keys).to_contain_text(word)
     press(page, "Escape")
-    press(page, "/")
+    press(page, "f")
     page.keyboard.type("brav")
     press(page, "Enter")
     page.wait_for_url("**/actions/**")

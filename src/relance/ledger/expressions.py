@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import CharField, Func, Model, Transform, Value
-from django.db.models.functions import Length, LTrim, Substr, Upper
+from django.db.models import BigIntegerField, CharField, Func, Model
+from django.db.models.functions import Upper
 
 from relance.formats.text import fold
 
@@ -24,18 +24,24 @@ class ByteOrder(Func):
         return self.as_sql(compiler, connection, template='%(expressions)s COLLATE "C"', **context)
 
 
-class WithoutLastDigits(Transform):
-    """`F-2026-0862` without its trailing digits: `F-2026-`."""
+class NumberTail(Func):
+    """The digits that end a text, without leading zeros.
 
-    function = "RTRIM"
-    template = "%(function)s(%(expressions)s, '0123456789')"
+    Written out, for SQLite takes an index only for the same words, without parameters.
+    """
+
+    _digits = "'0123456789'"
+    template = f"LTRIM(SUBSTR(%(expressions)s, LENGTH(RTRIM(%(expressions)s, {_digits})) + 1), '0')"
+    arity = 1
     output_field = CharField()
 
 
-class WithoutFirstZeros(LTrim):
-    """`0862` as 862."""
+class Minus(Func):
+    """A whole number with the other sign, for an index that goes down."""
 
-    template = "%(function)s(%(expressions)s, '0')"
+    template = "(-%(expressions)s)"
+    arity = 1
+    output_field = BigIntegerField()
 
 
 def upper_number() -> Func:
@@ -44,9 +50,8 @@ def upper_number() -> Func:
 
 
 def number_tail() -> Func:
-    """The digits that end an invoice's number, without leading zeros: 862 for `F-2026-0862`."""
-    start = Length(WithoutLastDigits("number")) + Value(1)
-    return WithoutFirstZeros(Substr("number", start, output_field=CharField()))
+    """The digits that end an invoice's number: 862 for `F-2026-0862`."""
+    return NumberTail("number")
 
 
 class FoldedField(CharField):  # type: ignore[type-arg]

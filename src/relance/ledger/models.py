@@ -5,11 +5,11 @@ Amounts are integer cents. `Invoice.balance_cents` and `Credit.left_cents` are c
 """
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from relance.accounts.models import Organisation, User
-from relance.ledger.expressions import FoldedField, number_tail, upper_number
+from relance.ledger.expressions import FoldedField, Minus, number_tail, upper_number
 
 
 class PaymentMode(models.TextChoices):
@@ -145,7 +145,7 @@ class Invoice(models.Model):
             # An expression, so that no other question about balances takes this one by mistake.
             models.Index(
                 "organisation",
-                -F("balance_cents"),
+                Minus("balance_cents"),
                 "id",
                 name="open_invoice_by_balance",
                 condition=Q(balance_cents__gt=0),

@@ -100,7 +100,7 @@ def insert(model: type[Model], values: dict[str, str], rest: str, *, before: str
     """
     columns: dict[str, str] = {}
     for field in model._meta.concrete_fields:
-        column = field.get_attname_column()[1]
+        column = field.column or field.name
         if field.name in values or column in values:
             columns[column] = values.get(field.name) or values[column]
         elif not (field.primary_key or field.null):

@@ -65,7 +65,7 @@
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (event.target.closest?.(TYPING)) {
-      if (event.key === "Escape" && event.target.dataset.key === "/") event.target.blur();
+      if (event.key === "Escape" && event.target.dataset.key) event.target.blur();
       return;
     }
     if (event.key === "Escape") {
