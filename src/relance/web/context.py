@@ -16,6 +16,7 @@ from relance.dunning import run
 from relance.dunning.models import Outlook, Plan, Run
 from relance.outbox.models import Message, Status
 from relance.web import french
+from relance.web.queries import chase_list
 from relance.web.queries import today as morning
 
 PLACES = {"message": "outbox", "departure": "today", "sending": "outbox"}
@@ -57,14 +58,17 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
 def _nav(request: HttpRequest, access: Access, now: datetime) -> list[dict[str, Any]]:
     slug = access.organisation.slug
+    today = clock.local_date(access.organisation, now)
     waiting = morning.my_actions(access, access.user).count()
-    trouble = morning.trouble(access, clock.local_date(access.organisation, now))
+    trouble = morning.trouble(access, today)
     sections = [
         [
             ("today", "today", _("Aujourd’hui"), _("Aujourd’hui"), waiting + trouble.all),
             ("dashboard", "dashboard", _("Tableau de bord"), _("Tableau"), 0),
+            ("chase_list", "loop", _("À relancer"), "", chase_list.waiting(access, today)),
             ("customer_list", "clients", _("Clients"), _("Clients"), 0),
             ("action_list", "actions", _("Actions"), _("Actions"), waiting + trouble.mine),
+            ("before_list", "eye", _("Avant l’envoi"), "", _to_approve(access)),
         ],
         [
             ("plan_list", "plan", _("Plans de relance"), "", 0),
@@ -98,6 +102,11 @@ def _nav(request: HttpRequest, access: Access, now: datetime) -> list[dict[str, 
         }
         for section in sections
     ]
+
+
+def _to_approve(access: Access) -> int:
+    """Automatic messages that leave only once a person has agreed."""
+    return access.all(Message).filter(status=Status.TO_APPROVE, automatic=True).count()
 
 
 def _foot(access: Access, now: datetime) -> dict[str, Any]:
