@@ -1,4 +1,4 @@
-"""Avant l'envoi: what leaves next is read, approved, held, reworded or dropped before it does (A2)."""
+"""Avant l'envoi (A2): what leaves next is read, approved, held, reworded or dropped first."""
 
 from datetime import date, timedelta
 from html import unescape
@@ -78,9 +78,12 @@ def test_what_leaves_next_is_read_in_full_before_it_is_written(
     morning_of(monkeypatch)
     look(organisation)
     seen = page(camille)
-    assert "Delmas" in seen and "Second rappel (2)" in seen and "120,00" in seen
+    assert "Delmas" in seen
+    assert "Second rappel (2)" in seen
+    assert "120,00" in seen
     assert "compta@delmas.example" in seen
-    assert "Vos factures échues" in seen and "F-Delmas" in seen
+    assert "Vos factures échues" in seen
+    assert "F-Delmas" in seen
     assert not Message.objects.exists()
 
 
@@ -95,7 +98,8 @@ def test_the_strip_counts_the_thirty_days_to_come(
     assert "Ferrand" not in page(camille)
     day = TODAY + timedelta(days=3)
     seen = page(camille, f"?jour={day}")
-    assert "Ferrand" in seen and "F-9" in seen
+    assert "Ferrand" in seen
+    assert "F-9" in seen
 
 
 def test_what_one_holds_is_written_now_and_the_pass_does_not_write_it_again(
@@ -113,7 +117,8 @@ def test_what_one_holds_is_written_now_and_the_pass_does_not_write_it_again(
     run.run(organisation, on=TOMORROW, now=at(TOMORROW), spread=False, pause=0)
     assert Message.objects.count() == 1
     held = page(camille, "?vue=retenus")
-    assert "Delmas" in held and "Retenu par Camille Le Goff" in held
+    assert "Delmas" in held
+    assert "Retenu par Camille Le Goff" in held
     do(camille, "approuver", message=message.pk, vue="retenus")
     deliver(at(TOMORROW))
     message.refresh_from_db()
@@ -147,7 +152,8 @@ def test_words_changed_before_the_departure_are_those_that_leave(
     assert (message.status, message.subject) == (Status.SENT, "Entre nous")
     assert message.recipients == ["direction@delmas.example"]
     assert "F-Delmas" in message.text
-    assert "<b>client" not in message.html and "&lt;b&gt;client" in message.html
+    assert "<b>client" not in message.html
+    assert "&lt;b&gt;client" in message.html
 
 
 def test_changed_words_are_stopped_rather_than_written_over_when_an_invoice_is_paid(
@@ -301,9 +307,11 @@ def test_what_does_not_leave_is_grouped_by_reason_with_its_remedy(
     look(organisation)
     seen = page(camille, "?vue=freins")
     assert "2 clients : mis en attente" in seen
-    assert "mis en attente" in seen and "aucun destinataire valable" in seen
+    assert "mis en attente" in seen
+    assert "aucun destinataire valable" in seen
     each = page(camille, "?vue=freins&raison=CUSTOMER_ON_HOLD")
-    assert "Deux" in each and "25 novembre 2026" in each
+    assert "Deux" in each
+    assert "25 novembre 2026" in each
     assert camille.get(D + "?vue=freins&raison=NIMPORTE").status_code == 404
 
 
@@ -321,7 +329,8 @@ def test_a_reader_reads_everything_and_changes_nothing(
 ) -> None:
     client.force_login(colleague)
     seen = page(client, "?vue=approuver")
-    assert "Alpha" in seen and "lecture seule" in seen
+    assert "Alpha" in seen
+    assert "lecture seule" in seen
     for path in ("faire/", f"message/{to_confirm[0].pk}/modifier/"):
         answer = client.post(D + path, {"faire": "approuver", "message": to_confirm[0].pk})
         assert answer.status_code == 403

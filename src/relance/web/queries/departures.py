@@ -54,6 +54,11 @@ class Day(NamedTuple):
     rest: bool
     current: bool
 
+    @property
+    def weekday(self) -> str:
+        """`lun.`"""
+        return french.weekday_short(self.on)
+
 
 class Grip(NamedTuple):
     """Who last took a message in hand, and how: `Retenu par Camille Le Goff à 08:12`."""
