@@ -140,7 +140,7 @@ def test_a_level_that_the_next_one_overtakes_is_said(camille: Client, plan: Plan
 def test_the_page_costs_the_same_with_many_levels(
     camille: Client, plan: Plan, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(24):
         camille.get(f"{D}/plans/{plan.pk}/")
 
 
@@ -172,9 +172,9 @@ def test_the_bar_counts_the_dates_that_would_move(camille: Client, customer: Cus
     still = live(camille, plan, **{"niveau-3-days": 25})
 
     assert "1\xa0client suit ce plan" in moved
-    assert "1\xa0prochaine date change" in moved
+    assert "1\xa0message prévu change" in moved
     assert "Pharmacie Delmas" in moved
-    assert "aucune prochaine date ne change" in still
+    assert "aucun message prévu ne change" in still
 
 
 def test_a_fault_appears_at_its_field_while_typing(camille: Client, plan: Plan) -> None:
@@ -402,7 +402,7 @@ def test_a_reader_sees_all_and_changes_nothing(client: Client, colleague: User, 
     assert "Seul un administrateur peut le changer." in text
     assert "partira à J+12" in text
     assert "Enregistrer le plan" not in text
-    assert "hx-post" not in text
+    assert f"hx-post=\"{D}/plans/esquisse/" not in text
     assert save(client, plan, name="Volé").status_code == 403
     assert save(client, None, name="Volé").status_code == 403
     assert client.post(f"{D}/plans/esquisse/", typed(plan)).status_code == 403

@@ -10,7 +10,18 @@ from datetime import date, datetime
 from typing import Any, NamedTuple, TypedDict
 
 from django.db import transaction
-from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, Sum, Value, When
+from django.db.models import (
+    Case,
+    Count,
+    Exists,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Sum,
+    Value,
+    When,
+)
 from django.utils.translation import gettext as _
 
 from relance.accounts.bulk import upsert_many
@@ -222,14 +233,15 @@ def fits(organisation: Organisation, rules: Sequence[PlanRule]) -> list[Fit]:
     if not rules:
         return counts
     open_to_rules = sorted_customers(organisation, rules).exclude(left_alone(organisation))
-    found = open_to_rules.filter(fits__isnull=False).values_list("fits", "assignment__plan_id")
-    plans = [rule.plan_id for rule in rules]
-    tally: dict[tuple[int, int | None], int] = {}
-    for place, plan in found.iterator(chunk_size=5000):
-        tally[place, plan] = tally.get((place, plan), 0) + 1
-    for (place, plan), count in tally.items():
+    found = (
+        open_to_rules.filter(fits__isnull=False)
+        .order_by()
+        .values_list("fits", "assignment__plan_id")
+        .annotate(Count("pk"))
+    )
+    for place, plan, count in found:
         known = counts[place]
-        moves = count if plan != plans[place] else 0
+        moves = count if plan != rules[place].plan_id else 0
         counts[place] = Fit(known.gives + count, known.changes + moves)
     return counts
 
@@ -254,6 +266,17 @@ def kept_by_hand(organisation: Organisation) -> QuerySet[Customer]:
         .select_related("assignment__plan")
         .order_by("name", "pk")
     )
+
+
+def with_new(rules: Sequence[PlanRule], rule: PlanRule) -> tuple[list[PlanRule], int]:
+    """The rules as they would be with this one saved, and its place among them."""
+    if rule.pk is not None:
+        same = [rule if one.pk == rule.pk else one for one in rules]
+        return same, next(place for place, one in enumerate(rules) if one.pk == rule.pk)
+    place = len(rules)
+    if rule.conditions and rules and not rules[-1].conditions:
+        place -= 1  # the one for all the others stays last
+    return [*rules[:place], rule, *rules[place:]], place
 
 
 @transaction.atomic
@@ -370,17 +393,14 @@ def save_rule(
     others = [one for one in rules_of(organisation) if one.pk != rule.pk]
     if len(others) >= MAX_RULES:
         raise Refused(_("Cent règles au plus : réunissez-en quelques-unes."), "TOO_MANY")
-    if rule.pk is None:
-        rule.organisation = organisation
-        rule.position = len(others) + 1
-        if conditions and others and not others[-1].conditions:
-            rule.position -= 1  # the one for all the others stays last
-            PlanRule.objects.filter(pk=others[-1].pk).update(position=F("position") + 1)
-    rule.plan, rule.conditions = plan, list(conditions)
+    new = rule.pk is None
+    rule.organisation, rule.plan, rule.conditions = organisation, plan, list(conditions)
+    order, place = with_new(rules_of(organisation), rule)
+    rule.position = place + 1
     rule.save()
-    _number(organisation)
+    _number(organisation, order)
     rule.refresh_from_db()
-    _tell(rule, "saved", actor=actor, on=on, now=now)
+    _tell(rule, "added" if new else "saved", actor=actor, on=on, now=now)
     return rule
 
 
@@ -409,8 +429,9 @@ def delete_rule(rule: PlanRule, *, actor: User, on: date, now: datetime) -> None
 
 def _number(organisation: Organisation, rules: Sequence[PlanRule] | None = None) -> None:
     """Positions 1..n in the order given, or in their own."""
+    stored = dict(PlanRule.objects.filter(organisation=organisation).values_list("pk", "position"))
     for position, rule in enumerate(rules or rules_of(organisation), 1):
-        if rule.position != position:
+        if stored[rule.pk] != position:
             PlanRule.objects.filter(pk=rule.pk).update(position=position)
 
 

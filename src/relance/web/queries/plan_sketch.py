@@ -88,7 +88,7 @@ def sketch(
         p.action.level: p.on for p in reversed(model_forecast(plan, due, rules_of(organisation)))
     }
     slipping = {slip.level: slip for slip in slips(plan, due)}
-    delays = _delays_for(plan, slipping, due)
+    delays = delays_for(plan, slipping, due)
     departures = []
     for step in plan.steps:
         on = planned.get(step.level)
@@ -164,7 +164,7 @@ def _before(plan: engine.Plan, level: int) -> str:
     return f"{spoken[-1].name}{french.NBSP}({spoken[-1].level})" if spoken else ""
 
 
-def _delays_for(plan: engine.Plan, levels: Iterable[int], due: date) -> dict[int, int]:
+def delays_for(plan: engine.Plan, levels: Iterable[int], due: date) -> dict[int, int]:
     """For each level, the longest shorter DMC with which it leaves at its trigger, if there is one.
 
     Every DMC is tried once for all levels, from the longest, until none slips any more.
@@ -265,7 +265,11 @@ class Moved(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What saving would do to those who follow the plan; `examples`: the first of those moved."""
+    """What saving would do to those who follow the plan.
+
+    `moved`: planned messages and actions whose day or level changes; `examples`: the first
+    customers concerned.
+    """
 
     followers: int
     looked_at: int = 0
@@ -288,21 +292,26 @@ def change(organisation: Organisation, plan: Plan, new: engine.Plan, *, on: date
         return Change(0)
     rules = rules_of(organisation)
     moved = []
+    count = 0
     for case in cases(organisation, on, Window(ids=tuple(names)), plans_of(organisation)):
         before = _dates(decide(case, on, rules))
         after = _dates(decide(case._replace(plan=new), on, rules))
-        if before != after:
+        changed = [key for key in before | after if before.get(key) != after.get(key)]
+        if changed:
+            count += len(changed)
             pk = int(case.customer)
             moved.append(Moved(pk, names[pk], _first(before), _first(after)))
-    return Change(followers.count(), len(names), len(moved), tuple(moved[:EXAMPLES]))
+    return Change(followers.count(), len(names), count, tuple(moved[:EXAMPLES]))
 
 
-def _dates(decision: engine.Decision) -> list[tuple[engine.Id, int, date | None]]:
-    return [
-        (carrier.reference.id, carrier.step.level if carrier.step else 0, carrier.leaves)
+def _dates(decision: engine.Decision) -> dict[engine.Id, tuple[int, date]]:
+    """Level and day of what each carrier will do, by its reference."""
+    return {
+        carrier.reference.id: (carrier.step.level, carrier.leaves)
         for carrier in decision.carriers
-    ]
+        if carrier.step and carrier.leaves
+    }
 
 
-def _first(dates: list[tuple[engine.Id, int, date | None]]) -> date | None:
-    return min((leaves for _reference, _level, leaves in dates if leaves), default=None)
+def _first(dates: dict[engine.Id, tuple[int, date]]) -> date | None:
+    return min((leaves for _level, leaves in dates.values()), default=None)

@@ -1,6 +1,7 @@
 """Plans de relance: a list, and an editor that draws what is being typed (S3-20…25, S4-07…14)."""
 
 import re
+from datetime import date
 from typing import Any, cast
 
 from django.contrib import messages as notes
@@ -14,12 +15,21 @@ from django.views.decorators.http import require_POST
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
 from relance.dunning.gather import to_engine
-from relance.dunning.models import Plan, Step, Template
+from relance.dunning.models import Plan, PlanRule, Step, Template
 from relance.dunning.services import Refused
-from relance.dunning.services.plans import PlanRefused, delete_plan, rows_of, save_plan
+from relance.dunning.services.managers import possible_managers
+from relance.dunning.services.plans import (
+    PlanRefused,
+    delete_plan,
+    pause_plan,
+    rows_of,
+    save_plan,
+)
 from relance.engine.plan_rules import validate_plan
-from relance.web.queries import plan_sketch
+from relance.ledger.models import Customer
+from relance.web.queries import plan_sketch, rehearsals
 from relance.web.requests import enter, moment, today_of, user_of
+from relance.web.views import plans_files, plans_rules
 from relance.web.views.plans_forms import (
     BEFORE,
     MAX_DAYS,
@@ -42,7 +52,10 @@ def plan_list(request: HttpRequest, slug: str) -> HttpResponse:
         .prefetch_related("steps")
         .order_by("name")
     )
-    return render(request, "plans/list.html", {"access": access, "plans": plans})
+    without = access.all(Customer).filter(assignment__isnull=True).count()
+    rules = access.all(PlanRule).count()
+    context = {"access": access, "plans": plans, "without": without, "rules": rules}
+    return render(request, "plans/list.html", context)
 
 
 def plan_new(request: HttpRequest, slug: str) -> HttpResponse:
@@ -98,6 +111,7 @@ def _forms(
         prefix=PREFIX,
         form_kwargs={
             "templates": list(access.all(Template).order_by("name")),
+            "people": [(one.pk, str(one)) for one in possible_managers(access.organisation)],
             "empty_permitted": False,
         },
     )
@@ -132,6 +146,12 @@ def _edit(
             notes.success(request, _("Plan enregistré."))
             return redirect("plan_detail", access.organisation.slug, saved.pk)
     context = _context(request, access, plan, form, steps)
+    if deed.startswith("play:") and context["valid"] and context["plan_steps"]:
+        on = today_of(request, access)
+        found = _scenarios(plan, form, context["plan_steps"], on)
+        context["shown"] = rehearsals.show(
+            access.organisation, plan, found, deed.removeprefix("play:"), on=on, every=True
+        )
     _focus(form, steps, deed)
     return render(request, "plans/detail.html", context | {"title": title})
 
@@ -149,7 +169,20 @@ def _focus(form: PlanForm, steps: BaseSteps, deed: str) -> None:
         steps.forms[level - 1].fields[name].widget.attrs["autofocus"] = True
 
 
-FIELDS = ("name", "days", "trigger", "channel", "template", "automatic", "repeat_every")
+FIELDS = (
+    "name",
+    "days",
+    "trigger",
+    "channel",
+    "template",
+    "automatic",
+    "to_confirm",
+    "repeat_every",
+    "functions",
+    "owners",
+)
+SEVERAL = "owners"
+"""The one field that sends several values; they travel through here joined by commas."""
 
 
 def rearranged(typed: QueryDict, deed: str) -> QueryDict:
@@ -162,7 +195,8 @@ def rearranged(typed: QueryDict, deed: str) -> QueryDict:
     total = data.get(f"{PREFIX}-TOTAL_FORMS", "")
     count = min(int(total), MAX_LEVELS) if total.isdecimal() else 0
     levels = [
-        {field: data.get(f"{PREFIX}-{n}-{field}", "") for field in FIELDS} for n in range(count)
+        {field: ",".join(data.getlist(f"{PREFIX}-{n}-{field}")) for field in FIELDS}
+        for n in range(count)
     ]
     verb, _colon, rest = deed.partition(":")
     numbers = [int(part) for part in rest.split(":") if re.fullmatch(r"-?[0-9]{1,4}", part)]
@@ -174,7 +208,8 @@ def rearranged(typed: QueryDict, deed: str) -> QueryDict:
         _change_level(levels, verb, numbers[0] - 1, numbers[1:])
     for n, level in enumerate(levels):
         for field, value in level.items():
-            data[f"{PREFIX}-{n}-{field}"] = value
+            values = value.split(",") if field == SEVERAL and value else [value]
+            data.setlist(f"{PREFIX}-{n}-{field}", [] if values == [""] else values)
     data[f"{PREFIX}-TOTAL_FORMS"] = str(len(levels))
     return data
 
@@ -248,6 +283,7 @@ def _context(
             }
             for level, one in enumerate(steps.forms, 1)
         ],
+        "plan_steps": rows,
         "sketch": drawn,
         "effect": effect,
         "changed": form.is_bound,
@@ -255,6 +291,65 @@ def _context(
         "due": due,
         "today": on,
     }
+
+
+@require_POST
+def plan_rehearse(request: HttpRequest, slug: str) -> HttpResponse:
+    """The plan being typed, played on the last twelve months, beside the present one (S3-25).
+
+    `do` says which scenario is looked at; `only` asks for the figures of one line.
+    """
+    access = enter(request, slug)
+    key = request.POST.get("plan", "")
+    new = Plan(organisation=access.organisation)
+    plan = access.get(Plan, pk=int(key[:18])) if key.isdecimal() else new
+    typed = access.is_admin and f"{PREFIX}-TOTAL_FORMS" in request.POST
+    form, steps = _forms(access, plan, request.POST if typed else None, initial_steps(plan))
+    rows, valid = _typed(plan, form, steps)
+    on = today_of(request, access)
+    context: dict[str, Any] = {"access": access, "plan": plan, "valid": valid, "rows": rows}
+    only = request.POST.get("only", "")
+    if not valid or not rows:
+        return render(request, "plans/_rehearsal.html", context)
+    found = _scenarios(plan, form, rows, on)
+    if only:
+        one = next((one for one in found if one.key == only), found[0])
+        result = rehearsals.played(access.organisation, plan, one.plan, on=on)
+        return render(request, "plans/_rehearsed.html", {"result": result})
+    wanted = request.POST.get("do", "").removeprefix("play:")
+    context["shown"] = rehearsals.show(access.organisation, plan, found, wanted, on=on)
+    return render(request, "plans/_rehearsal.html", context)
+
+
+def _scenarios(plan: Plan, form: PlanForm, rows: list[Step], on: date) -> list[rehearsals.Scenario]:
+    saved = None
+    if plan.pk:
+        stored = Plan.objects.get(pk=plan.pk)
+        saved = to_engine(stored, list(stored.steps.all()))
+    typed = to_engine(form.instance, rows)
+    if saved is not None:
+        typed = typed._replace(name=saved.name, paused=saved.paused)
+    return rehearsals.scenarios(saved, typed, plan_sketch.sample_due(on))
+
+
+@require_POST
+def plan_pause(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """Stop everything of a plan at once, or take it up again."""
+    access = enter(request, slug, DunningRole.ADMIN)
+    plan = access.get(Plan, pk=pk)
+    paused = request.POST.get("paused") == "1"
+    pause_plan(
+        plan,
+        paused=paused,
+        actor=user_of(request),
+        on=today_of(request, access),
+        now=moment(request),
+    )
+    if paused:
+        notes.success(request, _("Plan en pause : plus rien n’en part, chacun garde son niveau."))
+    else:
+        notes.success(request, _("Plan repris : ses relances repartent au prochain passage."))
+    return redirect("plan_detail", slug, pk)
 
 
 @require_POST
@@ -276,5 +371,9 @@ urlpatterns = [
     path("plans/nouveau/", plan_new, name="plan_new"),
     path("plans/esquisse/", plan_sketch_view, name="plan_sketch"),
     path("plans/<int:pk>/", plan_detail, name="plan_detail"),
+    path("plans/rejeu/", plan_rehearse, name="plan_rehearse"),
+    path("plans/<int:pk>/pause/", plan_pause, name="plan_pause"),
     path("plans/<int:pk>/supprimer/", plan_delete, name="plan_delete"),
+    *plans_rules.urlpatterns,
+    *plans_files.urlpatterns,
 ]

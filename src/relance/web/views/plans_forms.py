@@ -48,7 +48,6 @@ class PlanForm(forms.ModelForm):  # type: ignore[type-arg]
             "scope",
             "progression",
             "grouping",
-            "paused",
             "is_default",
         ]
         labels = {
@@ -61,7 +60,6 @@ class PlanForm(forms.ModelForm):  # type: ignore[type-arg]
         help_texts = {
             "min_contact_days": lazy("Jours qui séparent deux prises de contact d’un même client."),
             "is_default": lazy("Il remplace celui qui l’était."),
-            "paused": lazy("Ses clients gardent leur niveau, et rien ne part."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -114,8 +112,31 @@ class StepForm(forms.Form):
         widget=forms.NumberInput(DAYS),
     )
 
-    def __init__(self, *args: Any, templates: Sequence[Template], **kwargs: Any) -> None:
+    to_confirm = forms.BooleanField(label=lazy("à confirmer"), required=False)
+    functions = forms.CharField(
+        label=lazy("Écrire d’abord à"),
+        max_length=200,
+        required=False,
+        widget=forms.TextInput(SMALL | {"placeholder": lazy("comptable, direction")}),
+    )
+    owners = forms.TypedMultipleChoiceField(
+        label=lazy("À faire par"),
+        required=False,
+        coerce=int,
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    def __init__(
+        self,
+        *args: Any,
+        templates: Sequence[Template],
+        people: Sequence[tuple[int, str]] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        owners = self.fields["owners"]
+        assert isinstance(owners, forms.ChoiceField)  # noqa: S101 - tells mypy
+        owners.choices = people
         self.families = {template.pk: family(template.channel) for template in templates}
         field = self.fields["template"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101 - tells mypy
@@ -136,6 +157,10 @@ class StepForm(forms.Form):
                 "automatic",
                 _("Seul l’e-mail part tout seul : ce niveau attend une personne."),
             )
+        if not values.get("automatic"):
+            values["to_confirm"] = False
+        typed = str(values.get("functions") or "").replace(";", ",").split(",")
+        values["functions"] = tuple(dict.fromkeys(filter(None, (one.strip() for one in typed))))
         template = values.get("template")
         if template is not None and self.families[template] != family(channel):
             self.add_error("template", _("Ce modèle est fait pour un autre canal."))
@@ -153,7 +178,22 @@ class StepForm(forms.Form):
             automatic=bool(data.get("automatic")),
             repeat_every=data.get("repeat_every"),
             template_id=data.get("template"),
+            to_confirm=bool(data.get("to_confirm")),
+            functions=data.get("functions") or (),
+            owner_ids=tuple(data.get("owners") or ()),
         )
+
+    @property
+    def named(self) -> list[str]:
+        """Whom the level addresses first and who does it, for a line under its template."""
+        names = dict(self.fields["owners"].choices)  # type: ignore[attr-defined]
+        chosen = [str(key) for key in self["owners"].value() or ()]
+        doers = [name for key, name in names.items() if str(key) in chosen]
+        first = str(self["functions"].value() or "")
+        return [
+            *([_("d’abord à : %(who)s") % {"who": first}] if first else []),
+            *([_("par : %(who)s") % {"who": ", ".join(doers)}] if doers else []),
+        ]
 
 
 def _by_channel(templates: Sequence[Template]) -> list[tuple[str, list[tuple[int, str]]]]:
@@ -203,6 +243,9 @@ def initial_steps(plan: Plan) -> list[dict[str, Any]]:
             "template": step.template_id,
             "automatic": step.automatic and step.channel in LEAVES_ALONE,
             "repeat_every": step.repeat_every,
+            "to_confirm": step.to_confirm,
+            "functions": ", ".join(step.functions),
+            "owners": [person.pk for person in step.owners.all()],
         }
-        for step in plan.steps.order_by("level")
+        for step in plan.steps.order_by("level").prefetch_related("owners")
     ]
