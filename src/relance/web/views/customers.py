@@ -301,7 +301,10 @@ def _sites_tab(
     chosen: str,
 ) -> dict[str, Any]:
     sites = list(
-        access.all(Site).filter(customer=customer).prefetch_related("favourites").order_by("name")
+        access.all(Site)
+        .filter(customer=customer)
+        .prefetch_related("favourites", "contacts")
+        .order_by("name")
     )
     chosen = chosen or request.GET.get("chantier", "")
     edited = next((s for s in sites if str(s.pk) == chosen), None)
@@ -312,7 +315,21 @@ def _sites_tab(
         "edited": edited,
         "adding": chosen == "nouveau" or not sites,
         "site_form": SiteForm(contacts, initial=initial),
-        "has_contacts": contacts.exists(),
+        "has_contacts": bool(contacts),
+        "attached": [_attached(site, contacts) for site in sites],
+    }
+
+
+def _attached(site: Site, contacts: Any) -> dict[str, Any]:
+    """A site with those attached to it, the starred first, and who else could be (S4-27)."""
+    stars = {contact.pk for contact in site.favourites.all()}
+    here = stars | {contact.pk for contact in site.contacts.all()}
+    mine = [one for one in contacts if one.pk in here]
+    return {
+        "site": site,
+        "contacts": [(one, one.pk in stars) for one in sorted(mine, key=lambda c: c.pk not in stars)],
+        "others": [one for one in contacts if one.pk not in here],
+        "starred": bool(stars),
     }
 
 
