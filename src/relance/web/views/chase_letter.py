@@ -37,7 +37,6 @@ class MailForm(WordsForm):
     to = None  # type: ignore[assignment]
     sender = forms.ChoiceField(
         label=lazy("De"),
-        required=False,
         error_messages={
             "invalid_choice": lazy("Cette adresse d’envoi n’existe plus : choisissez-en une autre.")
         },
@@ -309,7 +308,7 @@ def _prepare(
     access: Access, letter: Letter, data: QueryDict | None, *, today: date, now: datetime
 ) -> None:
     """Ask what would leave: refusals, warnings and the first message in full."""
-    typed = data is not None and "sender" in data
+    typed = data is not None
     letter.form = (
         MailForm(access, data, single=letter.single)
         if typed

@@ -273,6 +273,49 @@ def site_save(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     return render(request, "customers/detail.html", context, status=422)
 
 
+@require_POST
+def site_contact(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """Attach a contact to a site, star him or not, or take him off it (S4-27 to S4-29)."""
+    access = _enter(request, slug)
+    site = access.get(Site, pk=pk)
+    key = request.POST.get("contact", "")
+    home = _home(access, site.customer_id, f"?onglet=chantiers#chantier-{pk}")
+    if not key.isdecimal():
+        messages.error(request, _("Choisissez un contact à associer."))
+        return redirect(home)
+    contact = access.get(Contact, pk=int(key[:18]), customer_id=site.customer_id)
+    when = _when(request, access)
+    star = request.POST.get("favori") == "1"
+    verb: Callable[[], object] = lambda: ledger.attach_contact(  # noqa: E731
+        site=site, contact=contact, favourite=star, **when
+    )
+    if request.POST.get("retirer") == "1":
+        verb = lambda: ledger.detach_contact(site=site, contact=contact, **when)  # noqa: E731
+    if _do(request, access, site.customer_id, verb, ""):
+        dunning.readdress(access.organisation, [site.customer_id])
+    return redirect(home)
+
+
+@require_POST
+def contact_validity(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """Say that the address of a contact does not work, and why, or works again."""
+    access = _enter(request, slug)
+    contact = access.get(Contact, pk=pk)
+    valid = request.POST.get("valide") == "1"
+    reason = request.POST.get("motif", "").replace("\0", "").strip()[:300]
+    when = _when(request, access)
+    done = _("Adresse de nouveau valide.") if valid else _("Adresse marquée invalide.")
+    if _do(
+        request,
+        access,
+        contact.customer_id,
+        lambda: ledger.judge_address(contact=contact, valid=valid, reason=reason, **when),
+        done,
+    ):
+        dunning.readdress(access.organisation, [contact.customer_id])
+    return redirect(_home(access, contact.customer_id, "?onglet=contacts"))
+
+
 # --- invoices ----------------------------------------------------------------------
 
 
@@ -434,6 +477,8 @@ urlpatterns = [
     path("clients/<int:pk>/definition/", customer_edit, name="customer_edit"),
     path("clients/<int:pk>/contact/", contact_save, name="contact_save"),
     path("clients/<int:pk>/chantier/", site_save, name="site_save"),
+    path("chantiers/<int:pk>/contact/", site_contact, name="site_contact"),
+    path("contacts/<int:pk>/validite/", contact_validity, name="contact_validity"),
     path("factures/<int:pk>/", customer_invoice, name="customer_invoice"),
     path("factures/<int:pk>/niveau/", invoice_level, name="invoice_level"),
     path("factures/<int:pk>/promesse/", invoice_promise, name="invoice_promise"),

@@ -109,7 +109,12 @@ class ContactForm(forms.Form):
     """A person at the customer's, with a function (S4-27 to S4-29)."""
 
     name = forms.CharField(label=_("Nom"), max_length=120)
-    role = forms.CharField(label=_("Fonction"), max_length=60, required=False)
+    role = forms.CharField(
+        label=_("Fonction"),
+        max_length=60,
+        required=False,
+        widget=forms.TextInput(attrs={"list": "contact-roles", "autocomplete": "off"}),
+    )
     email = forms.EmailField(label=_("Adresse e-mail"), required=False)
     phone = forms.CharField(label=_("Téléphone"), max_length=40, required=False)
     is_default = forms.BooleanField(
