@@ -5,17 +5,20 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.test import Client
 
 from relance.accounts import clock
 from relance.accounts.models import Organisation, User
 from relance.dunning import run
-from relance.dunning.models import InvoiceChase, Outlook, Plan
+from relance.dunning.models import InvoiceChase, Outlook, Plan, Template
 from relance.ledger import services as ledger
-from relance.ledger.models import Customer
+from relance.ledger.models import Customer, Invoice
+from relance.outbox.models import Message
 from tests.conftest import NOW, TODAY, at, make_customer, make_invoice
 
 BOARD = "/d/ateliers-kerdoncuff/tableau-de-bord/"
+PIECE = {"HX-Request": "true"}
 
 
 @pytest.fixture(autouse=True)
@@ -178,11 +181,29 @@ def test_the_bolt_stands_only_where_the_plan_would_chase(
     assert "Le plan relance cette facture" not in text_of(camille)
 
 
-def test_each_line_starts_an_email_about_its_invoice(camille: Client, customer: Customer) -> None:
-    """S2-02."""
+def test_each_line_starts_a_letter_or_an_email_about_its_invoice(
+    camille: Client, customer: Customer
+) -> None:
+    """S2-01, S2-02: the envelope and the @, each leading to its own empty window (S2-03)."""
     invoice = make_invoice(customer, "F1", days_ago(12))
+    window = f"/d/ateliers-kerdoncuff/clients/{customer.pk}/relancer/"
 
-    assert f"/clients/{customer.pk}/relancer/?facture={invoice.pk}" in text_of(camille)
+    text = text_of(camille)
+
+    for query, label, method in (
+        (f"?canal=courrier&amp;facture={invoice.pk}", "Relancer F1 par courrier", "courrier"),
+        (f"?facture={invoice.pk}", "Relancer F1 par e-mail", "email"),
+    ):
+        link = text[text.index(f'href="{window}{query}"') :]
+        assert label in link[: link.index("</a>")]
+        opened = camille.get(window + query.replace("&amp;", "&")).content.decode()
+        assert f'name="canal" value="{method}"' in opened
+
+
+def test_a_paid_invoice_offers_neither(camille: Client, customer: Customer) -> None:
+    make_invoice(customer, "F1", days_ago(12), balance_cents=0)
+
+    assert "/relancer/" not in text_of(camille, "?etat=reglees")
 
 
 def test_ticking_one_client_offers_one_email_and_two_clients_are_refused(
@@ -194,11 +215,15 @@ def test_ticking_one_client_offers_one_email_and_two_clients_are_refused(
     other = make_invoice(make_customer(organisation, plan, "Garage Lemoine"), "F3", days_ago(9))
     url = BOARD + "selection/"
 
-    same = camille.get(url, {"cochee": [one.pk, two.pk]}).content.decode()
-    assert f"relancer/?facture={one.pk}&amp;facture={two.pk}" in same
+    same = camille.get(url, {"cochee": [one.pk, two.pk]}, headers=PIECE).content.decode()
+    both = f"relancer/?facture={one.pk}&amp;facture={two.pk}"
+    assert f'href="/d/ateliers-kerdoncuff/clients/{customer.pk}/{both}">' in same
+    assert f"{both}&amp;canal=courrier" in same
+    assert "Envoyer un email" in same
+    assert "Envoyer un courrier" in same
     assert "300,00\u00a0€" in same
 
-    mixed = camille.get(url, {"cochee": [one.pk, other.pk]}).content.decode()
+    mixed = camille.get(url, {"cochee": [one.pk, other.pk]}, headers=PIECE).content.decode()
     assert "s’adresse à un seul client" in mixed
     assert "Garage Lemoine" in mixed
     assert "/relancer/" not in mixed
@@ -234,8 +259,10 @@ def test_closing_the_panel_leads_back_to_the_list_and_nowhere_else(
     invoice = make_invoice(customer, "F1", days_ago(12))
     url = f"/d/ateliers-kerdoncuff/factures/{invoice.pk}/panneau/"
 
-    known = camille.get(url, {"retour": "?etat=retard"}).content.decode()
-    foreign = camille.get(url, {"retour": "https://ailleurs.example/"}).content.decode()
+    known = camille.get(url, {"retour": "?etat=retard"}, headers=PIECE).content.decode()
+    foreign = camille.get(
+        url, {"retour": "https://ailleurs.example/"}, headers=PIECE
+    ).content.decode()
 
     assert 'href="?etat=retard"' in known
     assert "ailleurs.example" not in foreign
@@ -254,11 +281,14 @@ def test_the_history_of_an_invoice_mixes_changes_and_messages_that_open_as_sent(
     deliver()
     ledger.open_dispute(invoice=invoice, on=TODAY, now=NOW, actor=owner, category="Prix")
 
-    text = camille.get(f"/d/ateliers-kerdoncuff/factures/{invoice.pk}/panneau/").content.decode()
+    text = camille.get(
+        f"/d/ateliers-kerdoncuff/factures/{invoice.pk}/panneau/", headers=PIECE
+    ).content.decode()
 
     assert "Litige ouvert" in text
     assert "Prix, Camille Le Goff" in text
-    assert "Envoyé à 08:30 à compta@pharmacie.example" in text
+    told = text.replace("<wbr>", "")
+    assert "Envoyé à 08:30 à compta@pharmacie.example" in told
     assert "/d/ateliers-kerdoncuff/messages/" in text
 
 
@@ -267,13 +297,96 @@ def test_htmx_gets_the_panel_alone_and_a_reload_gets_the_page_with_it(
 ) -> None:
     invoice = make_invoice(customer, "F1", days_ago(12))
 
-    piece = camille.get(f"/d/ateliers-kerdoncuff/factures/{invoice.pk}/panneau/").content.decode()
+    piece = camille.get(
+        f"/d/ateliers-kerdoncuff/factures/{invoice.pk}/panneau/", headers=PIECE
+    ).content.decode()
     whole = text_of(camille, f"?facture={invoice.pk}")
 
     assert "<html" not in piece
     assert 'id="panel"' in piece
     assert "<html" in whole
     assert "Plan de relance activée" in whole
+
+
+def test_a_piece_opened_by_itself_leads_to_the_page_that_holds_it(
+    camille: Client, customer: Customer
+) -> None:
+    one, two = make_invoice(customer, "F1", days_ago(12)), make_invoice(customer, "F2", TODAY)
+
+    panel = camille.get(f"/d/ateliers-kerdoncuff/factures/{one.pk}/panneau/", follow=True)
+    ticked = camille.get(BOARD + "selection/", {"cochee": [one.pk, two.pk]}, follow=True)
+
+    assert panel.redirect_chain[-1][0].endswith(f"tableau-de-bord/?facture={one.pk}")
+    assert "Plan de relance activée" in panel.content.decode()
+    assert "2\u00a0factures" in ticked.content.decode()
+    for page in (panel, ticked):
+        assert "<html" in page.content.decode()
+
+
+def test_a_relance_of_the_history_opens_exactly_what_was_sent_with_its_attachment(
+    camille: Client,
+    organisation: Organisation,
+    customer: Customer,
+    template: Template,
+    deliver: Callable[[], None],
+) -> None:
+    """S2-16, S2-17: whatever the template or the invoice have become since."""
+    invoice = make_invoice(customer, "F1", days_ago(12), 123_45)
+    invoice.document.save("F1.pdf", ContentFile(b"%PDF-1.4"))
+    run.run(organisation, on=TODAY, now=NOW)
+    deliver()
+    Template.objects.update(body="Autres mots", subject="Autre objet")
+    Invoice.objects.update(balance_cents=1_00)
+    message = Message.objects.get()
+
+    panel = camille.get(f"/d/ateliers-kerdoncuff/factures/{invoice.pk}/panneau/", headers=PIECE)
+    url = f"/d/ateliers-kerdoncuff/messages/{message.pk}/"
+    assert f'href="{url}"' in panel.content.decode()
+    text = camille.get(url).content.decode()
+
+    assert "Vos factures échues, 123,45\u00a0€" in text
+    assert "Autres mots" not in text
+    paper = text[text.index('<article class="paper"') :]
+    assert "123,45\u00a0€" in paper[: paper.index("</article>")]
+    assert "Joint" in text
+    assert "F1" in text[text.index("Joint") : text.index('<article class="paper"')]
+
+
+def test_every_modification_of_an_invoice_is_told_with_its_author(
+    camille: Client, customer: Customer, owner: User
+) -> None:
+    """S2-15, S2-16: payment, dispute, promise, hold and the box of the plan, latest first."""
+    invoice = make_invoice(customer, "F1", days_ago(12), 500_00)
+    who = {"on": TODAY, "now": NOW, "actor": owner}
+    ledger.record_payment(invoice=invoice, amount_cents=100_00, **who)
+    ledger.switch_plan_for_invoice(invoice=invoice, plan_on=False, **who)
+    ledger.promise(invoice=invoice, until=days_ago(-5), **who)
+    ledger.open_dispute(invoice=invoice, category="Quantité", **who)
+
+    text = camille.get(
+        f"/d/ateliers-kerdoncuff/factures/{invoice.pk}/panneau/", headers=PIECE
+    ).content.decode()
+
+    told = ["Litige ouvert", "Promesse de règlement", "Plan de relance désactivé", "Règlement reçu"]
+    places = [text.index(words) for words in told]
+    assert places == sorted(places)
+    assert text.count("Camille Le Goff") >= len(told)
+
+
+def test_a_long_address_breaks_at_its_signs_and_not_inside_a_word(
+    camille: Client, organisation: Organisation, plan: Plan, deliver: Callable[[], None]
+) -> None:
+    email = "comptabilite.fournisseurs@hotel-beausejour-quimper.example"
+    customer = make_customer(organisation, plan, "Hôtel Beauséjour", email=email)
+    invoice = make_invoice(customer, "F1", days_ago(12))
+    run.run(organisation, on=TODAY, now=NOW)
+    deliver()
+
+    text = camille.get(
+        f"/d/ateliers-kerdoncuff/factures/{invoice.pk}/panneau/", headers=PIECE
+    ).content.decode()
+
+    assert email.replace("@", "<wbr>@").replace(".", "<wbr>.") in text
 
 
 def test_a_page_costs_the_same_number_of_queries_whatever_it_shows(

@@ -1,15 +1,19 @@
-"""The page "Relancer": an e-mail between two steps, written, read again, called back (S2-03…07)."""
+"""The page "Relancer": an e-mail or a letter, written, read again, called back (S2-01…07)."""
 
 from datetime import timedelta
 from html import unescape
 
 import pytest
+from django.core.files.base import ContentFile
 from django.test import Client
 
-from relance.dunning.models import Template
-from relance.ledger.models import Customer
+from relance.accounts.models import Organisation, User
+from relance.dunning.models import Channel, Template
+from relance.ledger.models import Customer, Invoice
+from relance.outbox.channels.email.mime import envelope
 from relance.outbox.models import Message, Status
 from tests.conftest import NOW, TODAY, make_invoice
+from tests.outbox.pdf_words import pages_of, squeezed
 from tests.web.record import D, days_ago
 
 
@@ -123,3 +127,154 @@ def test_a_text_is_kept_as_a_new_template(camille: Client, customer: Customer) -
     camille.post(f"{D}/clients/{customer.pk}/relancer/", values)
 
     assert Template.objects.get(name="Point du mois").subject == "Point"
+    assert Template.objects.get(name="Point du mois").channel == Channel.EMAIL
+    again = camille.post(f"{D}/clients/{customer.pk}/relancer/", values)
+    assert "porte déjà ce nom" in unescape(again.content.decode())
+
+
+def text_of(client: Client, url: str) -> str:
+    return unescape(client.get(url).content.decode())
+
+
+def with_pdf(customer: Customer, number: str) -> Invoice:
+    invoice = make_invoice(customer, number, days_ago(12))
+    invoice.document.save(f"{number}.pdf", ContentFile(b"%PDF-1.4 facture"))
+    return invoice
+
+
+def test_the_pdf_of_the_invoice_goes_with_the_e_mail_and_is_shown_beforehand(
+    camille: Client, customer: Customer
+) -> None:
+    """S2-05: attached by itself, named in the window, there in the mail that leaves."""
+    invoice, bare = with_pdf(customer, "F1"), make_invoice(customer, "F2", days_ago(9))
+    url = f"{D}/clients/{customer.pk}/relancer/"
+
+    window = text_of(camille, f"{url}?facture={invoice.pk}&facture={bare.pk}")
+    assert window.count("PDF joint") == 1
+    assert window.count("sans PDF") == 1
+    values = written(facture=[invoice.pk, bare.pk])
+    read = unescape(camille.post(url, values | {"faire": "lire"}).content.decode())
+    assert "F1.pdf" in read
+    assert "F2.pdf" not in read
+
+    camille.post(url, values | {"faire": "envoyer"})
+    mail = envelope(Message.objects.get(), at=NOW).data
+    assert b'filename="F1.pdf"' in mail
+    assert b"F2.pdf" not in mail
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_receiving_a_copy_is_what_the_user_prefers_until_he_says_otherwise(
+    camille: Client, owner: User, customer: Customer, wanted: bool
+) -> None:
+    """D-16, S2-20: the box takes its default from the user's preference."""
+    owner.receives_copy = wanted
+    owner.save()
+    invoice = make_invoice(customer, "F1", days_ago(12))
+    url = f"{D}/clients/{customer.pk}/relancer/"
+
+    text = text_of(camille, f"{url}?facture={invoice.pk}")
+    box = text[text.index('name="copy"') :]
+    assert ("checked" in box[: box.index(">")]) is wanted
+
+    values = written(facture=invoice.pk, faire="envoyer")
+    camille.post(url, values if wanted else values | {"copy": "on"})
+    assert Message.objects.get().copies == ([] if wanted else [owner.email])
+
+
+def test_the_window_offers_from_where_it_leaves_and_the_preview_says_all_of_it(
+    camille: Client, owner: User, customer: Customer, organisation: Organisation
+) -> None:
+    """S4-06 and S2-21: the sender is chosen here; what leaves is read before it does."""
+    invoice = make_invoice(customer, "F1", days_ago(12))
+    url = f"{D}/clients/{customer.pk}/relancer/"
+    assert 'value="system"' in text_of(camille, f"{url}?facture={invoice.pk}")
+    values = written(facture=invoice.pk, sender="system", copy="on")
+
+    read = unescape(camille.post(url, values | {"faire": "lire"}).content.decode())
+    camille.post(url, values | {"faire": "envoyer"})
+
+    message = Message.objects.get()
+    shown = read[read.index('id="sheet"') :].replace("<wbr>", "")
+    for part in (message.sender.replace('"', ""), *message.recipients, *message.copies):
+        assert part in shown
+    assert message.reply_to == owner.email
+    assert message.reply_to in shown
+
+    unknown = camille.post(url, values | {"faire": "envoyer", "sender": "mailbox-999"})
+    assert "Cette adresse d’envoi n’existe plus" in unescape(unknown.content.decode())
+    assert Message.objects.count() == 1
+
+
+ADDRESS = {"address": "12 rue des Halles", "postcode": "29000", "city": "Quimper"}
+
+
+def test_the_envelope_opens_an_empty_letter_with_the_letter_templates_at_its_bottom(
+    camille: Client, customer: Customer, template: Template
+) -> None:
+    """S2-01, S2-03, S2-04."""
+    Customer.objects.update(**ADDRESS)
+    own = Template.objects.create(
+        organisation=customer.organisation,
+        name="Lettre de rappel",
+        channel=Channel.LETTER,
+        subject="Rappel",
+        body="Madame, Monsieur,\n\n{{ tableau_factures }}",
+    )
+    invoice = make_invoice(customer, "F1", days_ago(12))
+    url = f"{D}/clients/{customer.pk}/relancer/?canal=courrier&facture={invoice.pk}"
+
+    text = text_of(camille, url)
+
+    assert "12 rue des Halles, 29000 QUIMPER" in text
+    assert 'name="to"' not in text
+    assert "Madame, Monsieur" not in text
+    assert f"modele={own.pk}" in text
+    assert f"modele={template.pk}" not in text
+    assert "Madame, Monsieur" in text_of(camille, f"{url}&modele={own.pk}")
+
+
+def test_a_letter_is_seen_as_a_pdf_then_waits_to_be_printed(
+    camille: Client, customer: Customer
+) -> None:
+    """S2-01; its level, its contact and its history wait for the confirmed print (D-07)."""
+    Customer.objects.update(**ADDRESS)
+    invoice = make_invoice(customer, "F1", days_ago(12), 123_45)
+    url = f"{D}/clients/{customer.pk}/relancer/"
+    values = written(facture=invoice.pk, canal="courrier")
+    del values["to"]
+
+    pdf = camille.post(url, values | {"faire": "pdf"})
+    assert squeezed("123,45 €") in pages_of(pdf.content)[0]
+    assert not Message.objects.exists()
+
+    answer = camille.post(url, values | {"faire": "envoyer"}, follow=True)
+    letter = Message.objects.get()
+    assert (letter.channel, letter.status, letter.recipients) == ("letter", Status.QUEUED, [])
+    text = unescape(answer.content.decode())
+    assert "prêt : il reste à l’imprimer" in text
+    assert f'name="lettre" value="{letter.pk}"' in text
+
+
+def test_a_letter_without_a_place_to_go_to_says_what_is_missing(
+    camille: Client, customer: Customer
+) -> None:
+    invoice = make_invoice(customer, "F1", days_ago(12))
+    url = f"{D}/clients/{customer.pk}/relancer/"
+    assert "Adresse postale incomplète." in text_of(camille, f"{url}?canal=courrier")
+
+    values = written(facture=invoice.pk, canal="courrier", faire="envoyer")
+    refused = unescape(camille.post(url, values).content.decode())
+
+    assert "n’a pas d’adresse postale complète" in refused
+    assert not Message.objects.exists()
+
+
+def test_a_letter_is_kept_as_a_letter_template(camille: Client, customer: Customer) -> None:
+    """S2-06, for the other method."""
+    invoice = make_invoice(customer, "F1", days_ago(12))
+    values = written(facture=invoice.pk, canal="courrier", faire="modele", model_name="Lettre")
+
+    camille.post(f"{D}/clients/{customer.pk}/relancer/", values)
+
+    assert Template.objects.get(name="Lettre").channel == Channel.LETTER

@@ -4,9 +4,9 @@ A letter is a queued message that no worker claims. `print_run` says that somebo
 paper; it becomes `sent`, and its level rises, only when a person confirms the run.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.core.files.base import ContentFile
 from django.db import transaction
@@ -196,6 +196,11 @@ def as_sent(message: Message, *, now: datetime) -> bytes:
         with run.file.open("rb") as file:
             return paper.extract(file.read(), first, count)
     return paper.render([data], at=message.sent_at or now).pdf
+
+
+def preview(letter: Mapping[str, Any], *, now: datetime) -> bytes:
+    """A letter that is still being written, as the printer would give it."""
+    return paper.render([letter], at=now).pdf
 
 
 def _again(run: PrintRun) -> PrintRun:

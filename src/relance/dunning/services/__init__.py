@@ -16,7 +16,7 @@ from relance.dunning.services.actions import (
 from relance.dunning.services.addresses import readdress
 from relance.dunning.services.common import Refused, case_of
 from relance.dunning.services.levels import assign_plan, mark_as_chased, set_level
-from relance.dunning.services.writing import free_message, write_to
+from relance.dunning.services.writing import free_message, preview_to, write_to
 
 __all__ = [
     "UNDO_SECONDS",
@@ -28,6 +28,7 @@ __all__ = [
     "free_message",
     "mark_as_chased",
     "preview_action",
+    "preview_to",
     "readdress",
     "send_action",
     "set_level",

@@ -11,10 +11,11 @@ from relance.accounts.models import User
 from relance.dunning import messages
 from relance.dunning.models import Channel
 from relance.dunning.services.actions import UNDO_SECONDS
-from relance.dunning.services.common import Refused, case_of, queue_one
+from relance.dunning.services.common import Refused, case_of, queue_one, sender_for
 from relance.engine import model as engine
 from relance.ledger.models import Customer, Invoice
 from relance.outbox.models import Message
+from relance.outbox.services import Draft
 
 
 @transaction.atomic
@@ -29,11 +30,44 @@ def write_to(
     recipients: Sequence[str] = (),
     copy_to_me: bool = False,
     channel: str = Channel.EMAIL,
+    sender_key: str = "",
 ) -> Message:
     """A message between two steps about these invoices (S3-16): a contact, no level.
 
-    A letter (S2-01) waits to be printed; it needs a postal address instead of recipients.
+    `sender_key` is a choice of `mailboxes.senders` (S4-06), by default the first. A letter
+    (S2-01) waits to be printed; it needs a postal address instead of recipients.
     """
+    draft = preview_to(
+        customer,
+        invoices=invoices,
+        words=words,
+        actor=actor,
+        on=on,
+        now=now,
+        recipients=recipients,
+        copy_to_me=copy_to_me,
+        channel=channel,
+        sender_key=sender_key,
+    )
+    if not draft.recipients and not draft.letter:
+        raise Refused(_("Ce client n’a aucune adresse e-mail valable."), "NO_RECIPIENT")
+    return queue_one(draft, now=now)
+
+
+def preview_to(
+    customer: Customer,
+    *,
+    invoices: Sequence[Invoice],
+    words: messages.Words,
+    actor: User,
+    on: date,
+    now: datetime,
+    recipients: Sequence[str] = (),
+    copy_to_me: bool = False,
+    channel: str = Channel.EMAIL,
+    sender_key: str = "",
+) -> Draft:
+    """What `write_to` would queue, nothing written: the same words, addresses and copies."""
     organisation = customer.organisation
     [draft] = messages.drafts(
         organisation,
@@ -43,11 +77,10 @@ def write_to(
         made_by=actor,
         words=words,
         channel=channel,
+        sender=sender_for(organisation, actor, sender_key),
     )
     to = [] if draft.letter else list(recipients) or draft.recipients
-    if not to and not draft.letter:
-        raise Refused(_("Ce client n’a aucune adresse e-mail valable."), "NO_RECIPIENT")
-    draft = replace(
+    return replace(
         draft,
         purpose=Message.Purpose.AD_HOC,
         plan_id=None,
@@ -60,7 +93,6 @@ def write_to(
             line._replace(carrier=False, plan_id=None, level=None, cycle=0) for line in draft.lines
         ],
     )
-    return queue_one(draft, now=now)
 
 
 def free_message(customer: Customer, *, invoices: Sequence[Invoice], on: date) -> messages.Wanted:

@@ -14,6 +14,7 @@ from relance.engine import wording
 from relance.history.models import Event
 from relance.ledger.models import Invoice, PaymentMode, Regime
 from relance.outbox.models import Message, Status
+from relance.outbox.services import POSTED
 from relance.web import french
 from relance.web.smtp_words import cancelled_words
 
@@ -132,8 +133,10 @@ def _line(event: Event, numbers: Mapping[int, str]) -> Line:
     sent = event.kind == "message_sent"
     if sent:
         at = timezone.localtime(event.at)
+        posted = data.get("channel") in POSTED
+        words = _("Courrier confirmé à %(hour)s") if posted else _("Envoyé à %(hour)s")
         pieces = [
-            _("Envoyé à %(hour)s") % {"hour": at.strftime("%H:%M")}
+            words % {"hour": at.strftime("%H:%M")}
             + (_(" à %(to)s") % {"to": detail} if detail else "")
         ]
     return Line(

@@ -1,5 +1,6 @@
 """Tags and filters of every page: how figures, dates, levels and states are shown."""
 
+import re
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -8,8 +9,8 @@ from django import template
 from django.template.context import Context
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.html import escape, format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -79,6 +80,18 @@ def channel_icon(channel: str, label: str = "", cls: str = "") -> SafeString:
 
 
 # --- figures ------------------------------------------------------------------
+
+
+ADDRESS = re.compile(r"[^\s@,;]+@[^\s@,;]+")
+
+
+@register.filter
+def breaks(text: str) -> SafeString:
+    """`{{ detail|breaks }}`: an address too long for its line breaks at its @ or after a dot."""
+    words = str(escape(text))
+    return mark_safe(  # noqa: S308 - escaped above, only <wbr> is added
+        ADDRESS.sub(lambda m: re.sub(r"(@)|([.])", r"<wbr>\1\2", m.group()), words)
+    )
 
 
 @register.filter

@@ -1,8 +1,8 @@
-""" "Relancer": an e-mail written by a person, and the reading of one that will leave by itself."""
+""" "Relancer": an e-mail or a letter written by a person, and the reading of what leaves alone."""
 
 from datetime import date
-from email.utils import parseaddr
-from typing import Any
+from pathlib import PurePath
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django import forms
@@ -16,14 +16,15 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
+from relance.dunning import letters, templating
 from relance.dunning import messages as writing
 from relance.dunning import services as dunning
-from relance.dunning import templating
 from relance.dunning.look import look_at
 from relance.dunning.models import Channel, Template
 from relance.dunning.services.plans import save_template
 from relance.dunning.services.undo import cancel_message
 from relance.ledger.models import Customer, Invoice
+from relance.outbox import mailboxes, print_runs
 from relance.outbox import services as outbox
 from relance.outbox.models import Message
 from relance.web.requests import enter, moment, today_of, user_of
@@ -32,8 +33,22 @@ from relance.web.views.actions import WordsForm, addresses
 MOST_INVOICES = 200
 
 
+class Method(NamedTuple):
+    """One way of writing: its word in the address of the page and the templates it may use."""
+
+    key: str
+    channel: str
+    templates: tuple[str, ...]
+
+
+METHODS = {
+    "email": Method("email", Channel.EMAIL, (Channel.EMAIL,)),
+    "courrier": Method("courrier", Channel.LETTER, (Channel.LETTER, Channel.REGISTERED_LETTER)),
+}
+
+
 class WriteForm(WordsForm):
-    """What one types: to whom, about what, in which words."""
+    """What one types: from where, to whom, in which words; a letter has a place instead."""
 
     to = forms.CharField(
         label=lazy("À"),
@@ -42,9 +57,31 @@ class WriteForm(WordsForm):
     )
     model_name = forms.CharField(label=lazy("Nom du nouveau modèle"), max_length=80, required=False)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self, *args: Any, method: Method, senders: list[mailboxes.Sender], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, senders=senders, **kwargs)
         self.fields["body"].widget.attrs["rows"] = 8
+        if method.channel == Channel.LETTER:
+            for name in ("to", "sender", "copy"):
+                del self.fields[name]
+
+
+class Desk(NamedTuple):
+    """Who writes to whom about which invoices, and how."""
+
+    access: Access
+    customer: Customer
+    owed: list[Invoice]
+    chosen: list[Invoice]
+    method: Method
+    senders: list[mailboxes.Sender]
+    today: date
+
+    @property
+    def query(self) -> list[tuple[str, object]]:
+        """What the address keeps when one changes the template or the method."""
+        return [("canal", self.method.key), *(("facture", one.pk) for one in self.chosen)]
 
 
 @require_http_methods(["GET", "POST"])
@@ -58,19 +95,29 @@ def customer_write(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         .filter(customer=customer, balance_cents__gt=0)
         .order_by("due", "number")[:MOST_INVOICES]
     )
-    chosen = _chosen(request, owed, today)
-    if request.method == "POST":
-        return _posted(request, access, customer, owed, chosen, today)
-    words = _words(request, access, customer)
-    form = WriteForm(
-        initial={
-            "to": request.GET.get("a") or ", ".join(_usual(access, customer, chosen, today)),
-            "subject": words.subject,
-            "body": words.body,
-            "copy": access.user.receives_copy,
-        }
+    values = request.POST if request.method == "POST" else request.GET
+    method = METHODS.get(values.get("canal", ""), METHODS["email"])
+    desk = Desk(
+        access,
+        customer,
+        owed,
+        _chosen(request, owed, today),
+        method,
+        mailboxes.senders(access.organisation, user_of(request)),
+        today,
     )
-    return _page(request, access, customer, owed, chosen, form)
+    if request.method == "POST":
+        return _posted(request, desk)
+    words = _words(request, access, customer)
+    initial = {
+        "to": request.GET.get("a") or ", ".join(_usual(desk)),
+        "sender": desk.senders[0].key,
+        "subject": words.subject,
+        "body": words.body,
+        "copy": access.user.receives_copy,
+    }
+    form = WriteForm(initial=initial, method=method, senders=desk.senders)
+    return _page(request, desk, form)
 
 
 def _chosen(request: HttpRequest, owed: list[Invoice], today: date) -> list[Invoice]:
@@ -91,13 +138,14 @@ def _chosen(request: HttpRequest, owed: list[Invoice], today: date) -> list[Invo
     return [one for one in found if one.currency == found[0].currency] if found else []
 
 
-def _usual(access: Access, customer: Customer, chosen: list[Invoice], today: date) -> list[str]:
+def _usual(desk: Desk) -> list[str]:
     """Who would receive it: favourites of the site, default contacts, or the address (S4-28)."""
+    customer = desk.customer
     try:
-        wanted = dunning.free_message(customer, invoices=chosen, on=today)
+        wanted = dunning.free_message(customer, invoices=desk.chosen, on=desk.today)
     except dunning.Refused:
         return [customer.email] if customer.email and not customer.email_invalid_since else []
-    book = writing.open_book(access.organisation, [wanted])
+    book = writing.open_book(desk.access.organisation, [wanted])
     found = writing.recipients(book, customer.pk, [int(key) for key in wanted.action.invoices])
     return [one.email for one in found]
 
@@ -114,28 +162,40 @@ def _words(request: HttpRequest, access: Access, customer: Customer) -> writing.
     return writing.Words("", "")
 
 
-def _page(
-    request: HttpRequest,
-    access: Access,
-    customer: Customer,
-    owed: list[Invoice],
-    chosen: list[Invoice],
-    form: WriteForm,
-    **extra: Any,
-) -> HttpResponse:
-    query = [("facture", one.pk) for one in chosen]
+def _page(request: HttpRequest, desk: Desk, form: WriteForm, **extra: Any) -> HttpResponse:
+    access, organisation = desk.access, desk.access.organisation
+    templates = access.all(Template).filter(channel__in=desk.method.templates).order_by("name")
     context: dict[str, Any] = {
         "access": access,
-        "customer": customer,
-        "today": today_of(request, access),
-        "owed": owed,
-        "chosen": {one.pk for one in chosen},
+        "customer": desk.customer,
+        "today": desk.today,
+        "owed": desk.owed,
+        "chosen": {one.pk for one in desk.chosen},
         "form": form,
-        "templates": [
-            {"pk": one.pk, "name": one.name, "url": "?" + urlencode([*query, ("modele", one.pk)])}
-            for one in access.all(Template).filter(channel=Channel.EMAIL).order_by("name")
+        "method": desk.method,
+        "is_letter": desk.method.channel == Channel.LETTER,
+        "address": letters.address_lines(desk.customer),
+        "from_lines": letters.sender_lines(organisation),
+        "ways": [
+            {
+                "label": label,
+                "icon": icon,
+                "url": "?" + urlencode([("canal", key), *desk.query[1:]]),
+                "current": key == desk.method.key,
+            }
+            for key, label, icon in (
+                ("email", _("E-mail"), "email"),
+                ("courrier", _("Courrier"), "letter"),
+            )
         ],
-        "sender": parseaddr(writing.sender(access.organisation)),
+        "templates": [
+            {
+                "pk": one.pk,
+                "name": one.name,
+                "url": "?" + urlencode([*desk.query, ("modele", one.pk)]),
+            }
+            for one in templates
+        ],
         "variables": {**templating.VARIABLES, **templating.BLOCKS},
         **extra,
     }
@@ -145,78 +205,93 @@ def _page(
     return render(request, name, context, status=status)
 
 
-def _posted(
-    request: HttpRequest,
-    access: Access,
-    customer: Customer,
-    owed: list[Invoice],
-    chosen: list[Invoice],
-    today: date,
-) -> HttpResponse:
-    form = WriteForm(request.POST)
+def _posted(request: HttpRequest, desk: Desk) -> HttpResponse:
+    form = WriteForm(request.POST, method=desk.method, senders=desk.senders)
     deed = request.POST.get("faire", "lire")
     if not form.is_valid():
-        return _page(request, access, customer, owed, chosen, form)
+        return _page(request, desk, form)
     data = form.cleaned_data
     words = writing.Words(data["subject"], data["body"])
     if deed == "modele":
-        _save_template(request, access, form, words)
-        return _page(request, access, customer, owed, chosen, form)
+        _save_template(request, desk, form, words)
+        return _page(request, desk, form)
     try:
-        if deed != "envoyer":
-            sheet = preview(access, customer, chosen, words, today)
-            return _page(request, access, customer, owed, chosen, form, sheet=sheet)
-        message = dunning.write_to(
-            customer,
-            invoices=chosen,
-            words=words,
-            actor=user_of(request),
-            on=today,
-            now=moment(request),
-            recipients=addresses(data["to"]),
-            copy_to_me=data["copy"],
-        )
+        said = _said(request, desk, words, data)
+        if deed == "envoyer":
+            return _sent(request, desk, dunning.write_to(desk.customer, **said))
+        draft = dunning.preview_to(desk.customer, **said)
     except dunning.Refused as refused:
-        return _page(request, access, customer, owed, chosen, form, refusal=str(refused))
-    url = reverse("customer_detail", args=[access.organisation.slug, customer.pk])
+        return _page(request, desk, form, refusal=str(refused))
+    if deed == "pdf" and draft.letter:
+        pdf = print_runs.preview(draft.letter, now=moment(request))
+        return HttpResponse(pdf, content_type="application/pdf")
+    return _page(request, desk, form, sheet=sheet(draft, desk.chosen))
+
+
+def _said(
+    request: HttpRequest, desk: Desk, words: writing.Words, data: dict[str, Any]
+) -> dict[str, Any]:
+    """What one typed and ticked, as the service takes it; Refused for what is no address."""
+    return {
+        "invoices": desk.chosen,
+        "words": words,
+        "actor": user_of(request),
+        "on": desk.today,
+        "now": moment(request),
+        "recipients": addresses(data["to"]) if "to" in data else [],
+        "copy_to_me": bool(data.get("copy")),
+        "channel": desk.method.channel,
+        "sender_key": data.get("sender", ""),
+    }
+
+
+def _sent(request: HttpRequest, desk: Desk, message: Message) -> HttpResponse:
+    slug = desk.access.organisation.slug
+    if desk.method.channel == Channel.LETTER:
+        said = _("Courrier à %(name)s prêt : il reste à l’imprimer.") % {"name": desk.customer}
+        notes.success(request, said)
+        return redirect("letter_list", slug)
+    url = reverse("customer_detail", args=[slug, desk.customer.pk])
     return redirect(f"{url}?parti={message.pk}")
 
 
-def preview(
-    access: Access,
-    customer: Customer,
-    chosen: list[Invoice],
-    words: writing.Words,
-    today: date,
-) -> dict[str, Any]:
-    """What will leave, filled in, as it lies on the sheet."""
-    wanted = dunning.free_message(customer, invoices=chosen, on=today)
-    book = writing.open_book(access.organisation, [wanted])
-    rendered, _to = writing.write(book, wanted, today, words=words, signature=str(access.user))
-    return {"subject": rendered.subject, "body": writing.fragment(rendered.html)}
+def sheet(draft: outbox.Draft, chosen: list[Invoice]) -> dict[str, Any]:
+    """What will leave, filled in, exactly as it lies in the outbox once it is queued."""
+    told = {line.invoice_id for line in draft.lines}
+    return {
+        "draft": draft,
+        "subject": draft.subject,
+        "body": writing.fragment(draft.html),
+        "attachments": []
+        if draft.letter
+        else [
+            one.number + (PurePath(one.document.name or "").suffix or ".pdf").lower()
+            for one in chosen
+            if one.document and one.pk in told
+        ],
+    }
 
 
-def _save_template(
-    request: HttpRequest, access: Access, form: WriteForm, words: writing.Words
-) -> None:
-    """A new e-mail template from this very page (S2-06)."""
+def _save_template(request: HttpRequest, desk: Desk, form: WriteForm, words: writing.Words) -> None:
+    """A new template, of the same method, from this very page (S2-06)."""
+    access, channel = desk.access, desk.method.channel
     name = form.cleaned_data["model_name"].strip()
-    known = access.all(Template).filter(channel=Channel.EMAIL, name=name).exists()
+    known = access.all(Template).filter(channel=channel, name=name).exists()
     if not name:
         form.add_error("model_name", _("Donnez un nom au modèle."))
     elif known:
-        form.add_error("model_name", _("Un modèle d’e-mail porte déjà ce nom."))
+        form.add_error("model_name", _("Un modèle de ce genre porte déjà ce nom."))
     else:
         save_template(
             Template(
                 organisation=access.organisation,
                 name=name,
-                channel=Channel.EMAIL,
+                channel=channel,
                 subject=words.subject,
                 body=words.body,
             ),
             actor=user_of(request),
-            on=today_of(request, access),
+            on=desk.today,
             now=moment(request),
         )
         notes.success(request, _("Modèle « %(name)s » enregistré.") % {"name": name})

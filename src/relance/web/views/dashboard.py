@@ -22,6 +22,7 @@ from relance.web.drawing import AgeBand, ageing_bar, sparkline
 from relance.web.queries import figures, invoices, journal
 from relance.web.queries.invoices import BUCKETS, Filters
 from relance.web.requests import enter, moment, today_of, user_of
+from relance.web.views.answers import is_piece
 
 MOST_TICKED = 200
 
@@ -133,7 +134,10 @@ def _spark(dso: figures.Dso | None) -> str:
 def invoice_panel(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """The side panel of one invoice, asked for by htmx while the list stays."""
     access = enter(request, slug)
-    context = _panel(access, access.get(Invoice, pk=pk), today_of(request, access))
+    invoice = access.get(Invoice, pk=pk)
+    if not is_piece(request):  # opened by itself: the list with its panel
+        return redirect(reverse("dashboard", args=[slug]) + f"?facture={pk}")
+    context = _panel(access, invoice, today_of(request, access))
     context |= {"back": _list_of(request.GET)}
     return render(request, "dashboard/_panel.html", context)
 
@@ -169,7 +173,11 @@ def _panel(access: Access, invoice: Invoice, today: date) -> dict[str, Any]:
 def dashboard_selection(request: HttpRequest, slug: str) -> HttpResponse:
     """The side menu of what is ticked: one client, or the reason why not (S2-07, S2-08)."""
     access = enter(request, slug)
-    context = _selection(access, request.GET.getlist("cochee"), slug)
+    ticked = request.GET.getlist("cochee")
+    if not is_piece(request):
+        query = urlencode([("cochee", one) for one in ticked[:MOST_TICKED]])
+        return redirect(reverse("dashboard", args=[slug]) + f"?{query}")
+    context = _selection(access, ticked, slug)
     context |= {"access": access, "today": today_of(request, access)}
     return render(request, "dashboard/_selection.html", context)
 
@@ -196,10 +204,11 @@ def _selection(access: Access, values: list[str], slug: str) -> dict[str, Any]:
     elif not access.can_write:
         refusal = _("Votre rôle est en lecture seule : un chargé de compte peut relancer.")
     customer = next(iter(customers.values()), None)
-    url = ""
+    url, letter_url = "", ""
     if customer and not refusal:
         query = urlencode([("facture", one.pk) for one in owed])
         url = reverse("customer_write", args=[slug, customer.pk]) + f"?{query}"
+        letter_url = f"{url}&canal=courrier"
     return {
         "ticked": ticked,
         "customers": list(customers.values()),
@@ -210,6 +219,7 @@ def _selection(access: Access, values: list[str], slug: str) -> dict[str, Any]:
         ],
         "refusal": refusal,
         "write_url": url,
+        "letter_url": letter_url,
         "panel": "dashboard/_selection.html" if ticked else "",
         "ticked_ids": {one.pk for one in ticked},
     }
