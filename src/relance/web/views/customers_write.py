@@ -1,5 +1,6 @@
 """ "Relancer": an e-mail or a letter written by a person, and the reading of what leaves alone."""
 
+from dataclasses import dataclass
 from datetime import date
 from pathlib import PurePath
 from typing import Any, NamedTuple
@@ -67,7 +68,8 @@ class WriteForm(WordsForm):
                 del self.fields[name]
 
 
-class Desk(NamedTuple):
+@dataclass(frozen=True)
+class Desk:
     """Who writes to whom about which invoices, and how."""
 
     access: Access
