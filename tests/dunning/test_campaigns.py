@@ -172,9 +172,10 @@ def test_only_the_chosen_invoices_are_told_of(
     chosen = make_invoice(customer, "F2", TODAY + timedelta(days=9), 40_00)
     wish = Wish([customer.pk], OWED, about="chosen", chosen={customer.pk: [chosen.pk]})
 
-    draft = campaigns.written(organisation, wish, customer.pk, on=TODAY, now=NOW, actor=owner)
+    found = campaigns.written(organisation, wish, customer.pk, on=TODAY, now=NOW, actor=owner)
 
-    assert draft is not None
+    assert found is not None
+    _item, draft = found
     assert ("F2" in draft.text, "F1" in draft.text, draft.amount_cents) == (True, False, 40_00)
     assert draft.recipients == ["compta@pharmacie.example"]
 

@@ -193,24 +193,15 @@ def test_a_plan_is_assigned_from_the_record_and_from_the_side_panel(
     """S2-10."""
     customer = make_customer(organisation, None)
 
-    panel = camille.get(f"{D}/clients/{customer.pk}/panneau/").content.decode()
+    panel = camille.get(
+        f"{D}/clients/{customer.pk}/panneau/", headers={"HX-Request": "true"}
+    ).content.decode()
     assert "Assigner" in panel
     camille.post(f"{D}/clients/{customer.pk}/plan/", {"plan": plan.pk, "liste": "1"})
     assert Assignment.objects.get(customer=customer).plan == plan
 
     camille.post(f"{D}/clients/{customer.pk}/plan/", {"plan": ""})
     assert not Assignment.objects.filter(customer=customer).exists()
-
-
-def test_the_ticked_clients_get_a_plan_together(
-    camille: Client, organisation: Organisation, plan: Plan
-) -> None:
-    ids = [make_customer(organisation, None, f"Client {n}", code=f"K{n}").pk for n in range(3)]
-
-    answer = camille.post(f"{D}/clients/plan/", {"client": ids[:2], "plan": plan.pk}, follow=True)
-
-    assert set(Assignment.objects.values_list("customer_id", flat=True)) == set(ids[:2])
-    assert "2\u00a0clients : plan Standard." in unescape(answer.content.decode())
 
 
 def test_promise_dispute_and_hold_retain_an_invoice_and_are_lifted(
@@ -356,7 +347,7 @@ def test_a_colleague_reads_every_tab_and_can_change_nothing(
     deeds = ("plan", "attente", "exclusion", "definition", "contact", "chantier", "deja-relance")
     urls = [f"{base}/{deed}/" for deed in (*deeds, "relancer")]
     urls += [f"{D}/factures/{invoice.pk}/{deed}/" for deed in ("niveau", "litige", "promesse")]
-    for url in (*urls, f"{D}/clients/plan/"):
+    for url in (*urls, f"{D}/modifications/clients/"):
         assert client.post(url, {"until": "2026-12-01"}).status_code == 403, url
     assert Event.objects.count() == 0
 

@@ -96,11 +96,11 @@ def faults(words: messages.Words, about: str) -> list[templating.TemplateFault]:
     ]
     used = names_in(words)
     if "niveau" in used:
-        text = _("La variable « niveau » n’a pas de sens ici : une campagne n’a pas de niveau.")
+        text = _("La variable « niveau » n’a pas de sens ici : une campagne n’a pas de niveau.")
         found.append(templating.TemplateFault("NO_LEVEL", text))
     if about == NONE and (of_invoices := sorted(OF_INVOICES & used)):
         text = _(
-            "Le texte parle de factures (« %(name)s ») et vous avez choisi de n’en rappeler aucune."
+            "Le texte parle de factures (« %(name)s ») et vous avez choisi de n’en rappeler aucune."
         ) % {"name": of_invoices[0]}
         found.append(templating.TemplateFault("NEEDS_INVOICES", text))
     return found
@@ -256,11 +256,11 @@ def written(
     now: datetime,
     actor: User,
     sender_key: str = "",
-) -> outbox.Draft | None:
+) -> tuple[Item, outbox.Draft] | None:
     """The message as this customer would get it, also when he will not; None for a stranger."""
-    for _one, wanted in _walk(organisation, wish._replace(customers=[customer]), on):
+    for item, wanted in _walk(organisation, wish._replace(customers=[customer]), on):
         [draft] = _drafts(organisation, wish, [wanted], actor, on, now, sender_key)
-        return draft
+        return item, draft
     return None
 
 
@@ -348,7 +348,7 @@ def _locked(batch: Batch) -> Batch:
 
 def _too_late(batch: Batch) -> Refused:
     return Refused(
-        _("%(name)s a déjà lancé cette campagne : rien ne part deux fois.")
+        _("%(name)s a déjà lancé cette campagne : rien ne part deux fois.")
         % {"name": batch.made_by or _("Quelqu’un")},
         "ALREADY_STARTED",
     )
@@ -444,7 +444,7 @@ def take_up(batch: Batch, *, actor: User, now: datetime) -> int:
         raise Refused(_("Cette campagne n’est pas terminée."), "NOT_DONE")
     lines = BatchLine.objects.filter(batch=fresh)
     missing = lines.filter(status=BatchLine.Status.REFUSED, reason__in=ADDRESS_REASONS)
-    void = Message.objects.filter(batch_id=fresh.pk, status__in=AGAIN).values("pk")
+    void = batches.messages_of(fresh).filter(status__in=AGAIN).values("pk")
     failed = lines.filter(status=BatchLine.Status.DONE, message_id__in=void)
     fresh_start = {"status": BatchLine.Status.WAITING, "reason": "", "message_id": None}
     again = failed.update(**fresh_start)

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
@@ -20,6 +21,7 @@ from relance.web import french
 from relance.web.queries.status import pending_title
 
 PAGE = 50
+MOST_TICKED = 500
 NO_PLAN = "aucun"
 STATES: dict[str, Any] = {
     "": lazy("Tous les clients"),
@@ -45,33 +47,63 @@ SHORT: dict[str, Any] = {
 }
 
 
+NOBODY = "personne"
+MAILS: dict[str, Any] = {
+    "": lazy("Avec ou sans adresse"),
+    "avec": lazy("Avec adresse e-mail"),
+    "sans": lazy("Sans adresse e-mail"),
+}
+SORTS = ("nom", "du", "retard", "plan", "charge", "action")
+
+
 @dataclass(frozen=True)
 class Filters:
-    """What the address says; unknown values are put back to the usual ones."""
+    """What the address says; unknown values are put back to the usual ones.
+
+    `manager` is the id of a user, or NOBODY; `sort` a key of SORTS, with a minus to turn it.
+    """
 
     text: str = ""
     state: str = ""
     plan: str = ""
+    manager: str = ""
+    mail: str = ""
+    sort: str = "nom"
 
     @classmethod
     def read(cls, values: Mapping[str, str]) -> "Filters":
         """From the query string; never fails."""
-        state, plan = values.get("etat", ""), values.get("plan", "")
+        state, mail, sort = values.get("etat", ""), values.get("email", ""), values.get("tri", "")
         return cls(
             text=" ".join(values.get("q", "").replace("\0", "").split())[:100],
             state=state if state in STATES else "",
-            plan=plan if plan == NO_PLAN or (plan.isdecimal() and len(plan) < 18) else "",
+            plan=_key(values.get("plan", ""), NO_PLAN),
+            manager=_key(values.get("charge", ""), NOBODY),
+            mail=mail if mail in MAILS else "",
+            sort=sort if sort.removeprefix("-") in SORTS else "nom",
         )
 
     @property
     def narrowed(self) -> bool:
         """Whether some customers are left out."""
-        return bool(self.text or self.state or self.plan)
+        return bool(self.text or self.state or self.plan or self.manager or self.mail)
 
     def address(self, **changes: str) -> str:
         """The query string of this list, with `changes`."""
-        found = {"q": self.text, "etat": self.state, "plan": self.plan} | changes
+        found = {
+            "q": self.text,
+            "etat": self.state,
+            "plan": self.plan,
+            "charge": self.manager,
+            "email": self.mail,
+            "tri": "" if self.sort == "nom" else self.sort,
+        } | changes
         return "?" + urlencode({key: value for key, value in found.items() if value})
+
+
+def _key(value: str, nothing: str) -> str:
+    """The id of a row as typed in an address, or the word for none of them; else no filter."""
+    return value if value == nothing or (value.isdecimal() and len(value) < 18) else ""
 
 
 class Row(NamedTuple):
@@ -83,6 +115,7 @@ class Row(NamedTuple):
     overdue: int
     more: str
     plan: str
+    manager: str
     next: str
     icon: str
     tone: str
@@ -132,7 +165,9 @@ def rows_page(
 
 def selection(access: Access, filters: Filters, *, today: date) -> QuerySet[Any]:
     """The customers that the filters leave, by name."""
-    found: QuerySet[Any] = access.all(Customer).select_related("assignment__plan", "outlook")
+    found: QuerySet[Any] = access.all(Customer).select_related(
+        "assignment__plan", "outlook", "manager"
+    )
     open_ones = access.all(Invoice).filter(customer=OuterRef("pk"), balance_cents__gt=0)
     outlooks = access.all(Outlook).filter(customer=OuterRef("pk"))
     match filters.state:
@@ -150,24 +185,74 @@ def selection(access: Access, filters: Filters, *, today: date) -> QuerySet[Any]
         case "sansplan":
             found = found.filter(assignment__isnull=True)
         case "sansadresse":
-            contacts = (
-                access.all(Contact)
-                .filter(customer=OuterRef("pk"), invalid_since__isnull=True)
-                .exclude(email="")
-            )
-            found = found.filter(Q(email="") | Q(email_invalid_since__isnull=False)).exclude(
-                Exists(contacts)
-            )
+            found = _by_mail(access, found, reachable=False)
         case "attente":
             found = found.filter(Q(excluded=True) | Q(to_review=True) | Q(hold_until__gte=today))
     if filters.plan == NO_PLAN:
         found = found.filter(assignment__isnull=True)
     elif filters.plan:
         found = found.filter(assignment__plan_id=int(filters.plan))
+    if filters.manager == NOBODY:
+        found = found.filter(manager__isnull=True)
+    elif filters.manager:
+        found = found.filter(manager_id=int(filters.manager))
+    if filters.mail:
+        found = _by_mail(access, found, reachable=filters.mail == "avec")
     if filters.text:
         folded = fold(filters.text)
         found = found.filter(search__contains=folded) if folded else found.none()
-    return found.order_by("search", "id")
+    return _sorted(found, open_ones, filters.sort, today)
+
+
+def _by_mail(access: Access, found: QuerySet[Any], *, reachable: bool) -> QuerySet[Any]:
+    """Those who have an address that can be written to, or those who have none."""
+    contacts = (
+        access.all(Contact)
+        .filter(customer=OuterRef("pk"), invalid_since__isnull=True)
+        .exclude(email="")
+    )
+    own = ~Q(email="") & Q(email_invalid_since__isnull=True)
+    reached = own | Exists(contacts)
+    return found.filter(reached) if reachable else found.exclude(reached)
+
+
+def _sorted(
+    found: QuerySet[Any], open_ones: QuerySet[Invoice], sort: str, today: date
+) -> QuerySet[Any]:
+    """In the order of a column, then by name; amounts of several currencies count as one sum."""
+    key, down = sort.removeprefix("-"), sort.startswith("-")
+    if key in ("du", "retard"):
+        owed = open_ones if key == "du" else open_ones.filter(due__lt=today)
+        sums = owed.order_by().values("customer").annotate(cents=Sum("balance_cents"))
+        found = found.annotate(sorted_cents=Subquery(sums.values("cents")))
+    column = {
+        "nom": "search",
+        "du": "sorted_cents",
+        "retard": "sorted_cents",
+        "plan": "assignment__plan__name",
+        "charge": "manager__full_name",
+        "action": "outlook__next_on",
+    }[key]
+    order = F(column).desc(nulls_last=True) if down else F(column).asc(nulls_last=True)
+    if key == "nom":
+        return found.order_by("-search" if down else "search", "id")
+    return found.order_by(order, "search", "id")
+
+
+def chosen_customers(
+    access: Access, values: QueryDict, *, today: date, most: int = MOST_TICKED
+) -> list[int]:
+    """Ids of the clients that a form of the list names: those ticked, or all that it shows.
+
+    `tous` says that every client of the filters in `retour` is meant, thousands if need be.
+    """
+    if values.get("tous") == "1":
+        query = QueryDict(values.get("retour", "").removeprefix("?")[:500])
+        filters = Filters.read({key: query.get(key, "") for key in query})
+        return list(selection(access, filters, today=today).values_list("pk", flat=True))
+    ids = [int(one) for one in values.getlist("client") if one.isdecimal() and len(one) < 18]
+    found = access.all(Customer).filter(pk__in=ids[:most])
+    return list(found.order_by("search", "id").values_list("pk", flat=True))
 
 
 def _row(
@@ -187,6 +272,7 @@ def _row(
         *first,
         more=", ".join(french.money(whole, code) for code, whole, _late in owed[1:]),
         plan=assignment.plan.name if assignment else "",
+        manager=str(customer.manager) if customer.manager else "",
         next=text,
         icon=icon,
         tone=tone,

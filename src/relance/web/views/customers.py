@@ -3,26 +3,25 @@
 from datetime import date, timedelta
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from relance.accounts.access import Access
-from relance.accounts.models import DunningRole
-from relance.dunning import services as dunning
 from relance.dunning.look import Look, look_at
 from relance.dunning.models import Plan
+from relance.dunning.services.managers import possible_managers
 from relance.ledger.models import Contact, Customer, Invoice, Site
 from relance.outbox.models import Message, Status
 from relance.web import french
 from relance.web.drawing import legend
 from relance.web.queries import customers, drawings, journal, record, status
 from relance.web.queries import why as why_reads
-from relance.web.requests import enter, moment, today_of, user_of
+from relance.web.requests import enter, moment, today_of
 from relance.web.views import customers_deeds, customers_write
+from relance.web.views.answers import is_piece
 from relance.web.views.customers_forms import (
     ContactForm,
     DefinitionForm,
@@ -35,7 +34,6 @@ from relance.web.views.customers_forms import (
     initial_contact,
 )
 
-MOST_TICKED = 500
 SHORT_HISTORY = 6
 FURTHEST_DAYS = 366
 
@@ -58,6 +56,9 @@ def customer_list(request: HttpRequest, slug: str) -> HttpResponse:
         "states": customers.STATES,
         "plans": access.all(Plan).order_by("name"),
         "no_plan": customers.NO_PLAN,
+        "managers": possible_managers(access.organisation),
+        "nobody": customers.NOBODY,
+        "mails": customers.MAILS,
         "back": filters.address(page=request.GET.get("page", "")),
         "nothing_yet": not filters.narrowed and not page.paginator.count,
     }
@@ -72,7 +73,10 @@ def customer_list(request: HttpRequest, slug: str) -> HttpResponse:
 def customer_panel(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """The side panel of one client: plan, what he owes, what comes next (S2-10)."""
     access = enter(request, slug)
-    context = _side(request, access, access.get(Customer, pk=pk), today_of(request, access))
+    customer = access.get(Customer, pk=pk)
+    if not is_piece(request):  # opened by itself: the list with its panel
+        return redirect(reverse("customer_list", args=[slug]) + f"?client={pk}")
+    context = _side(request, access, customer, today_of(request, access))
     return render(request, "customers/_panel.html", context)
 
 
@@ -93,38 +97,6 @@ def _side(request: HttpRequest, access: Access, customer: Customer, today: date)
         "lines": lines,
         "panel": "customers/_panel.html",
     }
-
-
-@require_POST
-def customers_assign(request: HttpRequest, slug: str) -> HttpResponse:
-    """Give the ticked clients a plan, or none."""
-    access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
-    values = request.POST.getlist("client")[:MOST_TICKED]
-    ids = [int(one) for one in values if one.isdecimal() and len(one) < 18]
-    chosen = list(access.all(Customer).filter(pk__in=ids))
-    form = PlanForm(access, request.POST)
-    if not chosen:
-        messages.error(request, _("Cochez au moins un client."))
-    elif not form.is_valid() or "plan" not in request.POST:
-        messages.error(request, _("Ce plan n’existe pas."))
-    else:
-        plan = form.cleaned_data["plan"]
-        dunning.assign_plan(
-            access.organisation,
-            customers=chosen,
-            plan=plan,
-            actor=user_of(request),
-            on=today_of(request, access),
-            now=moment(request),
-        )
-        count = french.counted(len(chosen), _("client"), _("clients"))
-        if plan:
-            text = _("%(count)s : plan %(plan)s.") % {"count": count, "plan": plan.name}
-        else:
-            text = _("%(count)s : aucun plan de relance.") % {"count": count}
-        messages.success(request, text)
-    back = request.POST.get("retour", "")
-    return redirect(reverse("customer_list", args=[slug]) + (back if back.startswith("?") else ""))
 
 
 @require_GET
@@ -376,7 +348,6 @@ _TABS: dict[str, Any] = {
 
 urlpatterns = [
     path("clients/", customer_list, name="customer_list"),
-    path("clients/plan/", customers_assign, name="customers_assign"),
     path("clients/<int:pk>/", customer_detail, name="customer_detail"),
     path("clients/<int:pk>/panneau/", customer_panel, name="customer_panel"),
     *customers_deeds.urlpatterns,

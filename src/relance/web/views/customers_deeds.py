@@ -8,12 +8,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from relance.accounts.access import Access
-from relance.accounts.models import DunningRole
+from relance.accounts.models import DunningRole, User
 from relance.dunning import services as dunning
 from relance.dunning.run import refresh
+from relance.dunning.services.managers import follow_manager
 from relance.ledger import services as ledger
 from relance.ledger.models import Contact, Credit, Customer, Invoice, Site
 from relance.ledger.services import LedgerError
@@ -52,10 +54,14 @@ def _do(
     except (dunning.Refused, LedgerError) as refused:
         messages.error(request, str(refused))
         return False
-    refresh(access.organisation, [customer_id], on=today_of(request, access), now=moment(request))
+    _look_again(request, access, customer_id)
     if done:
         messages.success(request, done)
     return True
+
+
+def _look_again(request: HttpRequest, access: Access, customer_id: int) -> None:
+    refresh(access.organisation, [customer_id], on=today_of(request, access), now=moment(request))
 
 
 def _enter(request: HttpRequest, slug: str) -> Access:
@@ -194,16 +200,25 @@ def customer_edit(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         else:
             if changed:
                 dunning.readdress(access.organisation, [pk])
-                refresh(
-                    access.organisation,
-                    [pk],
-                    on=today_of(request, access),
-                    now=moment(request),
-                )
+                _look_again(request, access, pk)
                 messages.success(request, _("Définition enregistrée."))
+            if "manager" in changed and form.cleaned_data["manager"]:
+                _follow(request, access, pk, form.cleaned_data["manager"])
             return redirect(_home(access, pk, "?onglet=definition"))
     context = customer_context(request, access, customer, tab="definition") | {"form": form}
     return render(request, "customers/detail.html", context, status=422)
+
+
+def _follow(request: HttpRequest, access: Access, customer_id: int, manager: User) -> None:
+    """The open actions of the customer become those of his new manager."""
+    moved = follow_manager(access.organisation, [customer_id], manager, **_when(request, access))
+    if moved:
+        words = ngettext(
+            "%(n)s action ouverte revient à %(who)s.",
+            "%(n)s actions ouvertes reviennent à %(who)s.",
+            moved,
+        )
+        messages.info(request, words % {"n": moved, "who": manager})
 
 
 # --- contacts and sites -----------------------------------------------------------
@@ -228,12 +243,7 @@ def contact_save(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
             form.add_error(refused.field if refused.field in form.fields else None, str(refused))
         else:
             dunning.readdress(access.organisation, [pk])
-            refresh(
-                access.organisation,
-                [pk],
-                on=today_of(request, access),
-                now=moment(request),
-            )
+            _look_again(request, access, pk)
             messages.success(request, _("Contact enregistré."))
             return redirect(_home(access, pk, "?onglet=contacts"))
     context = customer_context(

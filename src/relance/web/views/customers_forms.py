@@ -7,8 +7,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from relance.accounts.access import Access
-from relance.accounts.models import DunningRole, User
 from relance.dunning.models import Plan
+from relance.dunning.services.managers import possible_managers
 from relance.ledger.models import Contact, Customer, Regime
 
 
@@ -57,10 +57,9 @@ class DefinitionForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         self.fields["regime"].choices = Regime.choices  # type: ignore[attr-defined]
         # He will own the actions (S3-08): a reader could not do them.
-        self.fields["manager"].queryset = User.objects.filter(  # type: ignore[attr-defined]
-            memberships__organisation=access.organisation,
-            memberships__dunning_role__gte=DunningRole.ACCOUNT_MANAGER,
-        ).order_by("full_name")
+        able = possible_managers(access.organisation)
+        self.fields["manager"].queryset = able  # type: ignore[attr-defined]
+        self.fields["manager"].help_text = _("Ses actions ouvertes lui reviennent aussitôt.")
         self.fields["manager"].empty_label = _("Personne en particulier")  # type: ignore[attr-defined]
         if not access.can_write:
             for one in self.fields.values():

@@ -1,0 +1,41 @@
+"""A message that somebody sends to himself to see it arrive: never stored, counted nowhere."""
+
+import re
+from datetime import datetime
+from email.utils import format_datetime, parseaddr
+
+from django.core.mail import EmailMultiAlternatives
+
+from relance.outbox.channels.email.mime import Envelope
+from relance.outbox.channels.email.servers import server_of
+from relance.outbox.channels.email.smtp import Line
+from relance.outbox.services import Draft, new_message_ref, one_line
+
+ANSWER_SECONDS = 15
+
+
+def send_trial(draft: Draft, *, to: str, subject: str, now: datetime) -> None:
+    """Send the words of `draft` to the address `to` alone, from the address that they leave from.
+
+    Raises DeliveryError with the server's answer.
+    """
+    mail = EmailMultiAlternatives(
+        one_line(subject),
+        draft.text,
+        draft.sender,
+        [to],
+        reply_to=[draft.reply_to] if draft.reply_to else None,
+        headers={"Date": format_datetime(now), "Message-ID": new_message_ref(draft.sender)},
+    )
+    if draft.html:
+        mail.attach_alternative(draft.html, "text/html")
+    line = Line(server_of(draft.mailbox), answer_seconds=ANSWER_SECONDS)
+    letter = Envelope(parseaddr(draft.sender)[1], [to], _bytes(mail))
+    try:
+        line.deliver(letter, hand_over=lambda: None)
+    finally:
+        line.close()
+
+
+def _bytes(mail: EmailMultiAlternatives) -> bytes:
+    return re.sub(rb"\r\n?|\n", b"\r\n", mail.message().as_bytes())
