@@ -66,7 +66,7 @@ class BankRule(models.Model):
     """Transactions that want no receipt: all the conditions given hold (S0-09)."""
 
     class Effect(models.TextChoices):
-        IGNORE = "ignore", _("Ignorer")
+        IGNORED = "ignored", _("Ignorer")
         EXEMPT = "exempt", _("Dispenser de justificatif")
 
     organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")

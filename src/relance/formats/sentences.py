@@ -91,6 +91,17 @@ _FILE: dict[str, str] = {
 }
 
 _FILE |= {
+    "document_kind": (
+        "Ce fichier n’est pas un justificatif lisible. "
+        "Sont acceptés : PDF, JPEG, PNG, HEIC, WEBP et facture électronique XML."
+    ),
+    "document_too_large": (
+        "Le fichier pèse {size} octets, la limite est de {limit}. Réduisez-le ou découpez-le."
+    ),
+    "document_damaged": "Le fichier est abîmé et ne s’ouvre pas. Envoyez-le de nouveau.",
+    "image_too_large": (
+        "L’image dépasse {limit} pixels. Prenez-la en photo ou réduisez-la avant de l’envoyer."
+    ),
     "einvoice_none": ("Ce fichier ne contient pas de facture électronique (Factur-X, CII ou UBL)."),
     "einvoice_broken": "La facture électronique est abîmée : {why}. Demandez-la de nouveau.",
     "einvoice_bad_amount": "« {value} » n’est pas un montant dans cette facture électronique.",

@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('position', models.PositiveSmallIntegerField()),
-                ('effect', models.CharField(choices=[('ignore', 'Ignorer'), ('exempt', 'Dispenser de justificatif')], default='exempt', max_length=8)),
+                ('effect', models.CharField(choices=[('ignored', 'Ignorer'), ('exempt', 'Dispenser de justificatif')], default='exempt', max_length=8)),
                 ('words', models.CharField(blank=True, max_length=120, verbose_name='mots du libellé')),
                 ('least_cents', models.BigIntegerField(help_text='Absolute amount, included.', null=True)),
                 ('most_cents', models.BigIntegerField(help_text='Absolute amount, included.', null=True)),

@@ -13,16 +13,13 @@ from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation, User
 from relance.bank.models import Link, Payer, Transaction
+from relance.bank.services.errors import BankRefused
 from relance.bank.services.state import renew
 from relance.engine import matching
 from relance.ledger import services as ledger
 from relance.ledger.models import Customer, Invoice
 
 MOST_PROPOSALS = 3
-
-
-class BankRefused(Exception):  # noqa: N818 - it is an answer, not an accident
-    """What was asked cannot be done; the text says why, in French."""
 
 
 class Settled(NamedTuple):
