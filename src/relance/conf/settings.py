@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "relance.bank",
     "relance.outbox",
     "relance.dunning",
+    "relance.receipts",
     "relance.web",
     "relance.ops",
 ]
