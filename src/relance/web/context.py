@@ -51,6 +51,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             "nav": _nav(request, access, now),
             "foot": _foot(access, now),
             "user": access.user,
+            "preferences_url": reverse("preferences_detail", args=[access.organisation.slug]),
             "today": today,
         }
     }
@@ -63,13 +64,13 @@ def _nav(request: HttpRequest, access: Access, now: datetime) -> list[dict[str, 
     trouble = morning.trouble(access, today)
     sections = [
         [
-            ("today", "today", _("Aujourd’hui"), _("Aujourd’hui"), waiting + trouble.all),
+            ("today", "today", _("Aujourd’hui"), _("Aujourd’hui"), waiting + trouble.all + morning.mentions(access).count()),
             ("dashboard", "dashboard", _("Tableau de bord"), _("Tableau"), 0),
             ("chase_list", "loop", _("À relancer"), "", chase_list.waiting(access, today)),
             ("customer_list", "clients", _("Clients"), _("Clients"), 0),
             ("batch_relances", "send", _("Relances clients"), "", 0),
             ("action_list", "actions", _("Actions"), _("Actions"), waiting + trouble.mine),
-            ("before_list", "eye", _("Avant l’envoi"), "", _to_approve(access)),
+            ("before_list", "eye", _("Avant l’envoi"), "", morning.to_approve(access)),
             ("campaign_list", "megaphone", _("Campagnes"), "", 0),
         ],
         [
@@ -104,11 +105,6 @@ def _nav(request: HttpRequest, access: Access, now: datetime) -> list[dict[str, 
         }
         for section in sections
     ]
-
-
-def _to_approve(access: Access) -> int:
-    """Automatic messages that leave only once a person has agreed."""
-    return access.all(Message).filter(status=Status.TO_APPROVE, automatic=True).count()
 
 
 def _foot(access: Access, now: datetime) -> dict[str, Any]:

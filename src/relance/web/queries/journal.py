@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from relance.accounts.access import Access
+from relance.dunning.services.notes import withdrawn
 from relance.engine import wording
 from relance.history.models import Event
 from relance.ledger.models import Invoice, PaymentMode, Regime
@@ -41,6 +42,10 @@ class Line:
     message_id: int | None = None
     cents: int | None = None
     currency: str = "EUR"
+    note: str = ""
+    seq: int | None = None
+    author_id: int | None = None
+    withdrawn: bool = False
 
 
 def other_years(days: Iterable[date | None], today: date) -> bool:
@@ -55,7 +60,8 @@ def of_invoice(access: Access, invoice: Invoice, *, limit: int = PAGE) -> list[L
     """What happened to one invoice, the latest first, and what is about to leave about it."""
     events = list(access.all(Event).filter(invoice_id=invoice.pk).order_by("-seq")[:limit])
     waiting = access.all(Message).filter(lines__invoice=invoice, recorded=False)
-    return _waiting_lines(waiting) + [_line(event, {}) for event in events]
+    gone = _withdrawn(access, events)
+    return _waiting_lines(waiting) + [_line(event, {}, gone) for event in events]
 
 
 def of_customer(
@@ -118,11 +124,36 @@ def _lines(access: Access, events: Sequence[Event]) -> list[Line]:
         .filter(pk__in={event.invoice_id for event in events if event.invoice_id})
         .values_list("pk", "number")
     )
-    return [_line(event, numbers) for event in events]
+    gone = _withdrawn(access, events)
+    return [_line(event, numbers, gone) for event in events]
 
 
-def _line(event: Event, numbers: Mapping[int, str]) -> Line:
+def _withdrawn(access: Access, events: Sequence[Event]) -> set[int]:
+    """The numbers of the notes withdrawn since, asked for only when a note is shown."""
+    customers = {event.customer_id for event in events if event.kind == "note"}
+    chosen = [key for key in customers if key is not None]
+    return withdrawn(access.organisation, chosen) if chosen else set()
+
+
+def _note(event: Event, number: str, gone: set[int]) -> Line:
+    """`Note de Camille Le Goff`, with its words and the number by which it is withdrawn."""
+    data = event.data if isinstance(event.data, dict) else {}
+    return Line(
+        on=event.on,
+        icon="note",
+        title=_("Note de %(name)s") % {"name": event.actor_name} if event.actor_name else _("Note"),
+        detail=number,
+        note=str(data.get("text") or ""),
+        seq=event.seq,
+        author_id=event.actor_id,
+        withdrawn=event.seq in gone,
+    )
+
+
+def _line(event: Event, numbers: Mapping[int, str], gone: set[int]) -> Line:
     number = numbers.get(event.invoice_id or 0, "")
+    if event.kind == "note":
+        return _note(event, number, gone)
     teller = _TELLERS.get(event.kind)
     data = event.data if isinstance(event.data, dict) else {}
     if teller is None:
@@ -279,6 +310,27 @@ _TELLERS: dict[str, Callable[[Mapping[str, Any]], Told]] = {
         ", ".join(str(d[key]) for key in ("email", "reason") if d.get(key)),
     ),
     "address_restored": lambda d: ("tick", _("Adresse de nouveau valide"), str(d.get("email"))),
+    "note_withdrawn": lambda d: ("note", _("Note retirée"), ""),
+    "message_held": lambda d: (
+        "hold",
+        _("Message retenu : %(level)s") % {"level": _level_of(d)},
+        "",
+    ),
+    "message_released": lambda d: (
+        "tick",
+        _("Message approuvé : %(level)s") % {"level": _level_of(d)},
+        "",
+    ),
+    "message_edited": lambda d: (
+        "pencil",
+        _("Message modifié : %(level)s") % {"level": _level_of(d)},
+        "",
+    ),
+    "message_written": lambda d: (
+        "send",
+        _("Message écrit d’avance : %(level)s") % {"level": _level_of(d)},
+        "",
+    ),
     "action_opened": _action_opened,
     "action_withdrawn": _action_withdrawn,
     "action_done": _action_done,

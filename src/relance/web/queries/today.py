@@ -15,7 +15,7 @@ from relance.accounts.access import Access
 from relance.accounts.models import User
 from relance.dunning import messages, run
 from relance.dunning import queries as dunning
-from relance.dunning.models import Action, Entry, Outlook
+from relance.dunning.models import Action, Entry, Mention, Outlook
 from relance.dunning.todo import ON_ITS_WAY
 from relance.ledger.models import Customer, Hold, Invoice, Payment
 from relance.outbox.models import Message, MessageInvoice, Status
@@ -181,8 +181,26 @@ def departure(access: Access, now: datetime, *, limit: int = READ_AHEAD) -> Depa
     return Departure(at, on, wanted, names, customers)
 
 
+def mentions(access: Access) -> QuerySet[Mention]:
+    """The notes that name me and that I have not read, the latest first."""
+    return (
+        access.all(Mention)
+        .filter(user=access.user, read_at__isnull=True)
+        .select_related("customer", "invoice")
+        .order_by("-id")
+    )
+
+
+def to_approve(access: Access) -> int:
+    """Automatic messages that leave only once a person has agreed."""
+    return access.all(Message).filter(status=Status.TO_APPROVE, automatic=True).count()
+
+
 def leaving(access: Access) -> QuerySet[Message]:
-    """Messages already written that have not left yet, the first to leave first."""
+    """Messages already written that have not left yet, the first to leave first.
+
+    What was written ahead for a day to come stands in Avant l'envoi.
+    """
     return (
         access.all(Message)
         .filter(status__in=[Status.QUEUED, Status.RETRYING, Status.SENDING])

@@ -20,7 +20,7 @@ from relance.web.drawing import legend
 from relance.web.queries import customers, drawings, journal, record, status
 from relance.web.queries import why as why_reads
 from relance.web.requests import enter, moment, today_of
-from relance.web.views import customers_deeds, customers_write
+from relance.web.views import customers_deeds, customers_write, notes
 from relance.web.views.answers import is_piece
 from relance.web.views.customers_forms import (
     ContactForm,
@@ -35,6 +35,8 @@ from relance.web.views.customers_forms import (
 )
 
 SHORT_HISTORY = 6
+_NOTED = {"factures", "pourquoi", "historique"}
+"""Tabs on which one may write a note."""
 FURTHEST_DAYS = 366
 
 
@@ -131,6 +133,7 @@ def customer_context(
         "state": status.state_of(access, customer, look, actions, now=moment(request)),
         "plan": look.now.case.plan,
         "look": look,
+        "note_form": notes.NoteForm(access, auto_id="note_%s") if tab in _NOTED else None,
         **_why(access, customer, look, today, actions),
         **_toast(request, access, customer),
         **_TABS[tab](request, access, customer, look, today, chosen),
@@ -242,6 +245,7 @@ def invoice_context(access: Access, invoice: Invoice, today: date) -> dict[str, 
         "promise_form": PromiseForm(initial={"until": invoice.promise_until}, auto_id="p_%s"),
         "hold_form": UntilForm(initial={"until": invoice.hold_until}, auto_id="h_%s"),
         "dispute_form": DisputeForm(auto_id="d_%s"),
+        "invoice_note_form": notes.NoteForm(access, auto_id="n_%s"),
     }
 
 
@@ -299,7 +303,9 @@ def _attached(site: Site, contacts: Any) -> dict[str, Any]:
     mine = [one for one in contacts if one.pk in here]
     return {
         "site": site,
-        "contacts": [(one, one.pk in stars) for one in sorted(mine, key=lambda c: c.pk not in stars)],
+        "contacts": [
+            (one, one.pk in stars) for one in sorted(mine, key=lambda c: c.pk not in stars)
+        ],
         "others": [one for one in contacts if one.pk not in here],
         "starred": bool(stars),
     }
@@ -352,4 +358,5 @@ urlpatterns = [
     path("clients/<int:pk>/panneau/", customer_panel, name="customer_panel"),
     *customers_deeds.urlpatterns,
     *customers_write.urlpatterns,
+    *notes.urlpatterns,
 ]

@@ -1,6 +1,6 @@
 """Aujourd'hui: what waits for me, what leaves by itself, what went wrong."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -64,8 +64,10 @@ def today(request: HttpRequest, slug: str) -> HttpResponse:
         ],
         "departing_more": 0 if all_shown else max(0, departure.count - AUTOMATIC_SHOWN),
         "sending_on": access.organisation.sending_on,
-        "leaving": _leaving(access),
+        "leaving": _leaving(access, on),
         "errors": _errors(slug, access, on),
+        "mentions": _mentions(slug, access),
+        "to_approve": morning.to_approve(access),
         "promises": promises,
         "promises_cents": sum(row["cents"] for row in promises),
         "action": selected,
@@ -79,6 +81,8 @@ def today(request: HttpRequest, slug: str) -> HttpResponse:
         or context["errors"]["rows"]
         or context["promises"]
         or context["leaving"]["rows"]
+        or context["mentions"]["rows"]
+        or context["to_approve"]
     )
     if context["nothing"]:
         context["next_due"] = morning.next_due(access, on)
@@ -152,10 +156,24 @@ def _errors(slug: str, access: Access, on: Any) -> dict[str, Any]:
     return {"rows": rows, "count": count, "cents": sum(row["cents"] for row in rows)}
 
 
-def _leaving(access: Access) -> dict[str, Any]:
+def _leaving(access: Access, on: date) -> dict[str, Any]:
     """What is written and waits for its minute; mine in their ten seconds are in the toast."""
-    rows = morning.leaving(access).filter(automatic=True)
+    rows = morning.leaving(access).filter(automatic=True, on__lte=on)
     return {"rows": list(rows[:AUTOMATIC_SHOWN]), "count": rows.count()}
+
+
+def _mentions(slug: str, access: Access) -> dict[str, Any]:
+    """The notes in which a colleague names me, until I have read them."""
+    found = morning.mentions(access)
+    rows = [
+        {
+            "mention": one,
+            "url": reverse("customer_detail", args=[slug, one.customer_id])
+            + (f"?facture={one.invoice_id}" if one.invoice_id else "?onglet=historique"),
+        }
+        for one in found[:SECTION_SHOWN]
+    ]
+    return {"rows": rows, "count": found.count() if len(rows) == SECTION_SHOWN else len(rows)}
 
 
 def _promises(access: Access, on: Any) -> list[dict[str, Any]]:
