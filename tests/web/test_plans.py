@@ -402,7 +402,7 @@ def test_a_reader_sees_all_and_changes_nothing(client: Client, colleague: User, 
     assert "Seul un administrateur peut le changer." in text
     assert "partira à J+12" in text
     assert "Enregistrer le plan" not in text
-    assert f"hx-post=\"{D}/plans/esquisse/" not in text
+    assert f'hx-post="{D}/plans/esquisse/' not in text
     assert save(client, plan, name="Volé").status_code == 403
     assert save(client, None, name="Volé").status_code == 403
     assert client.post(f"{D}/plans/esquisse/", typed(plan)).status_code == 403

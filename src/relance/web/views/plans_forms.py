@@ -112,7 +112,7 @@ class StepForm(forms.Form):
         widget=forms.NumberInput(DAYS),
     )
 
-    to_confirm = forms.BooleanField(label=lazy("à confirmer"), required=False)
+    to_confirm = forms.BooleanField(label=lazy("À confirmer avant l’envoi"), required=False)
     functions = forms.CharField(
         label=lazy("Écrire d’abord à"),
         max_length=200,

@@ -37,8 +37,8 @@ CHOICES = ("regime", "language", "manager", "mode", "contact")
 SUMS = {"owed_from": "at_least", "owed_below": "below"}
 
 
-def _texts(label: Any, help_text: Any = "") -> forms.CharField:
-    return forms.CharField(label=label, help_text=help_text, required=False, max_length=200)
+def _texts(label: Any) -> forms.CharField:
+    return forms.CharField(label=label, required=False, max_length=200)
 
 
 def _choice(label: Any, choices: Any = ()) -> forms.ChoiceField:
@@ -56,9 +56,12 @@ class RuleForm(forms.Form):
     """A plan and what must hold; a field left empty asks nothing."""
 
     plan = forms.ModelChoiceField(
-        Plan.objects.none(), label=lazy("donner le plan"), widget=forms.Select(SELECT)
+        Plan.objects.none(),
+        label=lazy("Alors, donner le plan"),
+        empty_label=lazy("Choisissez un plan"),
+        widget=forms.Select(SELECT),
     )
-    code = _texts(lazy("Code client commençant par"), lazy("Plusieurs valeurs : des virgules."))
+    code = _texts(lazy("Code client commençant par"))
     name = _texts(lazy("Nom contenant"))
     postcode = _texts(lazy("Code postal ou département"))
     city = _texts(lazy("Ville"))
@@ -66,7 +69,7 @@ class RuleForm(forms.Form):
     regime = _choice(lazy("Régime"), Regime.choices)
     language = _choice(lazy("Langue"), [("fr", lazy("français")), ("en", lazy("anglais"))])
     manager = _choice(lazy("Responsable du client"))
-    mode = _choice(lazy("Mode de paiement d’une facture ouverte"), PaymentMode.choices)
+    mode = _choice(lazy("Facture ouverte à régler par"), PaymentMode.choices)
     contact = _choice(
         lazy("Adresse e-mail"), [("present", lazy("connue")), ("absent", lazy("absente"))]
     )
