@@ -23,6 +23,7 @@ from relance.web.views import (
     outbox,
     plans,
     preferences,
+    saved_views,
     search,
     templates,
     today,
@@ -51,6 +52,7 @@ urlpatterns = [
     path("d/<slug:slug>/", include(mailboxes.urlpatterns)),
     path("d/<slug:slug>/", include(preferences.urlpatterns)),
     path("d/<slug:slug>/", include(search.urlpatterns)),
+    path("d/<slug:slug>/", include(saved_views.urlpatterns)),
 ]
 
 if settings.DEMO:

@@ -57,6 +57,18 @@ SORTS: dict[str, tuple[str, ...]] = {
 DEFAULT_SORT = "-retard"
 
 
+def columns() -> dict[str, str]:
+    """The columns of the list that may be hidden, in their order."""
+    return {
+        "numero": gettext("N°"),
+        "echeance": gettext("Échéance"),
+        "retard": gettext("Retard"),
+        "reste": gettext("Reste dû"),
+        "niveau": gettext("Niveau"),
+        "relance": gettext("Relance"),
+    }
+
+
 @dataclass(frozen=True)
 class Filters:
     """What the address says, with anything unknown put back to its usual value."""

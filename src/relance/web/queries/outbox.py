@@ -98,8 +98,7 @@ def read(query: QueryDict, access: Access) -> Chosen:
         first = ("incertains", "echecs", "file")
         key = next((key for key in first if held[key]), "partis")
         tab = next(tab for tab in TABS if tab.key == key)
-    rows = access.all(Message).filter(status__in=tab.statuses)
-    rows = _filtered(rows, wanted)
+    rows = _filtered(access.all(Message).filter(status__in=tab.statuses), wanted)
     before = query.get("avant", "")
     if before.isdecimal() and len(before) < 19:
         rows = rows.filter(pk__lt=int(before))
@@ -107,6 +106,15 @@ def read(query: QueryDict, access: Access) -> Chosen:
     older = found[PAGE - 1].pk if len(found) > PAGE else None
     filtered = any(wanted.get(name) for name in ("q", "origine", "du", "au"))
     return Chosen(form, tab, held, found[:PAGE], older, bool(before), filtered)
+
+
+def selection(query: QueryDict, access: Access) -> QuerySet[Message]:
+    """All the messages of the place and the filters that the address asks for, in no order."""
+    form = Filters(query)
+    form.is_valid()
+    tab = next((tab for tab in TABS if tab.key == form.cleaned_data.get("etat")), None)
+    rows = access.all(Message)
+    return _filtered(rows.filter(status__in=tab.statuses) if tab else rows, form.cleaned_data)
 
 
 def _filtered(rows: QuerySet[Message], wanted: dict[str, Any]) -> QuerySet[Message]:

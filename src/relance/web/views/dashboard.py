@@ -19,7 +19,7 @@ from relance.ledger import services as ledger
 from relance.ledger.models import Invoice
 from relance.web import french
 from relance.web.drawing import AgeBand, ageing_bar, sparkline
-from relance.web.queries import figures, invoices, journal
+from relance.web.queries import figures, invoices, journal, views
 from relance.web.queries.invoices import BUCKETS, Filters
 from relance.web.requests import enter, moment, today_of, user_of
 from relance.web.views.answers import is_piece
@@ -36,8 +36,10 @@ def dashboard(request: HttpRequest, slug: str) -> HttpResponse:
     on = filters.on or today
     found = figures.figures(access.organisation, on, request.GET.get("devise", "").upper())
     page, rows = invoices.rows_page(access, filters, today=today, page=request.GET.get("page", "1"))
+    tools = views.tools(request, access, "dashboard", columns=invoices.columns(), export="factures")
     context: dict[str, Any] = {
         "filters": filters,
+        "tools": tools,
         "figures": found,
         "ageing": _ageing(filters, found),
         "spark": _spark(found.dso),
@@ -52,7 +54,7 @@ def dashboard(request: HttpRequest, slug: str) -> HttpResponse:
         "plans": access.all(Plan).order_by("name"),
         "no_plan": invoices.NO_PLAN,
         "access": access,
-        "headers": _headers(filters),
+        "headers": [one for one in _headers(filters) if tools.show.get(one["key"], True)],
         "links": _links(filters),
         "today_url": filters.address(au="") or "?",
         "dso_change": _change(found.dso),
@@ -104,7 +106,7 @@ def _headers(filters: Filters) -> list[dict[str, str]]:
         else:
             turned = ""
         url = filters.address(tri=sort)
-        found.append({"label": label, "cls": kind, "url": url, "sorted": turned})
+        found.append({"key": key, "label": label, "cls": kind, "url": url, "sorted": turned})
     return found
 
 
