@@ -86,8 +86,9 @@ def send_action(
     copy_to_me: bool = False,
     sender_key: str = "",
 ) -> Message:
-    """Queue the e-mail of a to-do; it leaves after `UNDO_SECONDS` unless called back.
+    """Queue the message of a to-do; it leaves after `UNDO_SECONDS` unless called back.
 
+    A letter waits to be printed instead, and its level for the confirmation (D-07).
     `words` and `recipients` replace those of the template and of the customer, `sender_key` is
     a choice of `mailboxes.senders` (S4-06). Refused when the action is closed, not the actor's
     (S3-09), no longer wanted, or without any recipient.
@@ -106,6 +107,8 @@ def send_action(
             words=words,
             action_id=action.pk,
         )
+    if draft.letter:  # it waits to be printed; `queue_one` refuses one without address
+        return queue_one(draft, now=now)
     to = list(recipients) or draft.recipients
     if not to:
         raise Refused(

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole, Membership, User
-from relance.dunning import messages, services, templating
+from relance.dunning import letters, messages, services, templating
 from relance.dunning.gather import rules_of
 from relance.dunning.models import Action, Channel, Entry, Step
 from relance.engine import model as engine
@@ -127,6 +127,9 @@ def panel(access: Access, action: Action, *, on: date) -> Panel:
         shown.refusal = _("Aucun modèle n’est associé à ce niveau : choisissez-en un.")
         return shown
     shown.sheet = sheet(access, book, wanted, on, signature=_signature(shown, access.user))
+    if shown.is_letter and not letters.address_lines(action.customer):
+        shown.code = "NO_ADDRESS"
+        shown.refusal = _("Ce client n’a pas d’adresse postale complète : complétez sa fiche.")
     if shown.is_email and not shown.sheet.to:
         shown.code = "NO_RECIPIENT"
         shown.refusal = _("Ce client n’a aucune adresse e-mail valable.")

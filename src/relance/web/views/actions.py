@@ -30,6 +30,7 @@ from relance.web.queries import panel as reading
 from relance.web.queries import today as morning
 from relance.web.requests import enter, moment, today_of
 from relance.web.views.answers import done, is_piece, show_panel
+from relance.web.views.letters import print_letters
 
 
 class WordsForm(forms.Form):
@@ -270,11 +271,23 @@ def action_owners(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 
 
 def action_letter(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
-    """The letter ready for the printer; its level rises only once the print is confirmed (D-07)."""
-    access = enter(request, slug)
+    """The letter to be read, then « Imprimer »; its level waits for the confirmation (D-07)."""
+    posted = request.method == "POST"
+    access = enter(request, slug, *([DunningRole.ACCOUNT_MANAGER] if posted else []))
     action = access.get(Action, pk=pk)
+    refusal = ""
+    if posted:
+        try:
+            message = services.send_action(
+                action, actor=access.user, on=today_of(request, access), now=moment(request)
+            )
+            return print_letters(request, access, [message.pk])
+        except services.Refused as no:
+            refusal = str(no)
+            action.refresh_from_db()
     shown = reading.panel(access, action, on=today_of(request, access))
-    return render(request, "actions/letter.html", {"shown": shown, "action": action})
+    context = {"shown": shown, "action": action, "refusal": refusal}
+    return render(request, "actions/letter.html", context)
 
 
 def back_to(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
