@@ -29,13 +29,14 @@ _MAX_TEXT = 32_767
 
 class Column(NamedTuple):
     """A column: French header, kind of its values, width in characters, and for money the
-    ISO currency (values are integer cents).
+    ISO currency (values are integer cents). `choices` are offered in each of its cells.
     """
 
     header: str
     kind: Kind = "text"
     width: int = 16
     currency: str = "EUR"
+    choices: tuple[str, ...] = ()
 
 
 class Sheet(NamedTuple):
@@ -87,6 +88,7 @@ def _write_sheet(book: xlsxwriter.Workbook, sheet: Sheet, names: set[str]) -> in
     count = written = 0
     for row in sheet.rows:
         if page is None or written == MAX_ROWS:
+            _offer(page, sheet, written)
             page, written = _page(book, sheet, names, title), 0
         written += 1
         count += 1
@@ -94,7 +96,16 @@ def _write_sheet(book: xlsxwriter.Workbook, sheet: Sheet, names: set[str]) -> in
             _write(page, written, place, value, formats[place], quoted)
     if page is None:
         _page(book, sheet, names, title)
+    _offer(page, sheet, written)
     return count
+
+
+def _offer(page: Worksheet | None, sheet: Sheet, rows: int) -> None:
+    """The choices of a column as a list in each cell of its `rows`."""
+    for place, column in enumerate(sheet.columns):
+        if page is not None and rows and column.choices:
+            rule = {"validate": "list", "source": list(column.choices)}
+            page.data_validation(1, place, rows, place, rule)
 
 
 def _page(book: xlsxwriter.Workbook, sheet: Sheet, names: set[str], title: Format) -> Worksheet:
