@@ -74,7 +74,7 @@ def list_page(access: Access, page: str) -> Page[Any]:
     failed = failures([row.pk for row in rows], access)
     for row in rows:
         row.state, row.state_words = STATES.get(row.status, ("off", row.get_status_display()))
-        row.chosen = len(row.options.get("customers", []))
+        row.many = row.total or len(row.options.get("customers", []))
         row.trouble = failed.get(row.pk, 0)
     shown.object_list = rows
     return shown

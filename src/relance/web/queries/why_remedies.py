@@ -118,14 +118,28 @@ def _customer_remedies(
                     _("Toutes ses factures le suivront."),
                     _("Choisir"),
                     f"{record}?onglet=definition#plan",
-                )
+                ),
+                *_campaign(access, customer),
             ]
         case _:
-            return _ledger_remedies(access, reason, record, plan)
+            return _ledger_remedies(access, customer, reason, record, plan)
+
+
+def _campaign(access: Access, customer: Customer) -> list[Remedy]:
+    """Where no relance can trigger, a campaign is the remedy (S3-04, S3-05)."""
+    if not access.can_write:
+        return []
+    url = reverse("campaign_new", args=[access.organisation.slug]) + f"?client={customer.pk}"
+    detail = _("Un message à vous, sans facture due ni plan.")
+    return [Remedy(_("Lui écrire par une campagne"), detail, _("Campagne"), url)]
 
 
 def _ledger_remedies(
-    access: Access, reason: engine.Reason, record: str, plan: engine.Plan | None
+    access: Access,
+    customer: Customer,
+    reason: engine.Reason,
+    record: str,
+    plan: engine.Plan | None,
 ) -> list[Remedy]:
     """What can be done about his plan, his invoices and his credits."""
     slug = access.organisation.slug
@@ -140,7 +154,8 @@ def _ledger_remedies(
                     _("Une facture importée suit le plan aussitôt."),
                     _("Importer"),
                     reverse("import_list", args=[slug]),
-                )
+                ),
+                *_campaign(access, customer),
             ]
         case "BALANCE_NOT_POSITIVE":
             cents, currency = (
