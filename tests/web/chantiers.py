@@ -1,7 +1,8 @@
 """Encaissements of chantiers: a plan by age and by invoice, as a building company sets it up."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from html import unescape
+from typing import Any
 
 from django.test import Client
 
@@ -62,7 +63,9 @@ def late(customer: Customer, number: str, days: int, site: Site | None = None) -
     return make_invoice(customer, number, TODAY - timedelta(days=days), 120_000, site=site)
 
 
-def debtor(organisation: Organisation, plan: Plan, name: str = "Roussel", **more: object) -> Customer:
+def debtor(
+    organisation: Organisation, plan: Plan, name: str = "Roussel", **more: object
+) -> Customer:
     return make_customer(organisation, plan, name, **more)
 
 
@@ -71,20 +74,33 @@ def look(organisation: Organisation) -> None:
     run.run(organisation, on=TODAY, now=NOW, spread=False, pause=0)
 
 
+def morning(organisation: Organisation, on: date) -> None:
+    """The pass of another day."""
+    run.run(organisation, on=on, now=at(on), spread=False, pause=0)
+
+
+def words(answer: Any) -> str:
+    """The text of an answer, its no-break spaces written as spaces."""
+    return unescape(answer.content.decode()).replace("\u00a0", " ").replace("\u202f", " ")
+
+
 def page(client: Client, query: str = "") -> str:
+    """The list, which answers."""
     answer = client.get(f"{LIST}{query}")
     assert answer.status_code == 200
-    return unescape(answer.content.decode())
+    return words(answer)
 
 
 __all__ = [
-    "D",
     "LIST",
+    "D",
     "at",
     "debtor",
     "late",
     "look",
+    "morning",
     "page",
     "plan_by_age",
     "site_of",
+    "words",
 ]

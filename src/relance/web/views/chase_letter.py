@@ -335,7 +335,9 @@ def _prepare(
         letter.leaving += 1
         one.to = list(draft.recipients)
         shown = shown or draft
-    letter.refusals = [one.refusal for one in letter.asks if one.refusal and letter.single]
+    nobody = any(group.asked and not group.emails for group in letter.groups)
+    if letter.single and not nobody:
+        letter.refusals = [one.refusal for one in letter.asks if one.refusal]
     letter.warnings = _warnings([answer for answer, _draft in prepared], letter)
     letter.sheet = _sheet(access, shown) if shown else None
 
