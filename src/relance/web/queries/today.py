@@ -19,6 +19,7 @@ from relance.dunning.models import Action, Entry, Mention, Outlook
 from relance.dunning.todo import ON_ITS_WAY
 from relance.ledger.models import Customer, Hold, Invoice, Payment
 from relance.outbox.models import Message, MessageInvoice, Status
+from relance.web.queries import campaigns
 
 SHOWN = 100
 """Lines of one section before it sends to the full list."""
@@ -97,6 +98,7 @@ def troubled_messages(access: Access, today: date) -> QuerySet[Message]:
     )
     owed = MessageInvoice.objects.filter(message=OuterRef("pk"), invoice__balance_cents__gt=0)
     failed = Q(status__in=[Status.FAILED, Status.BOUNCED], on__gte=today - timedelta(ERRORS_DAYS))
+    failed &= ~Q(purpose=Message.Purpose.CAMPAIGN)  # told together, by `campaigns.to_repair`
     return (
         access.all(Message)
         .filter(Q(status=Status.UNCERTAIN) | (failed & ~Exists(newer) & Exists(owed)))
@@ -106,20 +108,23 @@ def troubled_messages(access: Access, today: date) -> QuerySet[Message]:
 
 
 class Trouble(NamedTuple):
-    """What waits beside the to-do list: blocked actions (`mine` of them), messages, promises."""
+    """What waits beside the to-do list: blocked actions (`mine` of them), messages, promises,
+    and campaigns with clients who got nothing.
+    """
 
     blocked: int
     mine: int
     messages: int
     promises: int
+    campaigns: int
 
     @property
     def all(self) -> int:
-        return self.blocked + self.messages + self.promises
+        return self.blocked + self.messages + self.promises + self.campaigns
 
 
 def trouble(access: Access, today: date) -> Trouble:
-    """The counts of the navigation, in three queries."""
+    """The counts of the navigation, in a few queries."""
     blocked = blocked_actions(access).aggregate(
         all=Count("pk", distinct=True),
         mine=Count("pk", filter=Q(owners=access.user), distinct=True),
@@ -129,6 +134,7 @@ def trouble(access: Access, today: date) -> Trouble:
         blocked["mine"],
         troubled_messages(access, today).count(),
         broken_promises(access, today).count(),
+        len(campaigns.to_repair(access, today)),
     )
 
 

@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from relance.accounts import clock
 from relance.accounts.access import Access
@@ -17,6 +18,7 @@ from relance.dunning import queries as dunning
 from relance.dunning.models import Action
 from relance.ledger.models import Customer
 from relance.web import french
+from relance.web.queries import campaigns
 from relance.web.queries import panel as reading
 from relance.web.queries import today as morning
 from relance.web.requests import enter, moment, today_of
@@ -150,10 +152,31 @@ def _errors(slug: str, access: Access, on: Any) -> dict[str, Any]:
                 "remedy_url": url,
             }
         )
+    missed = [_campaign_row(slug, one) for one in campaigns.to_repair(access, on)]
     count = len(rows)
     if count >= SECTION_SHOWN:
         count = blocked.count() + troubled.count()
-    return {"rows": rows, "count": count, "cents": sum(row["cents"] for row in rows)}
+    cents = sum(row["cents"] for row in rows)
+    return {"rows": [*missed, *rows], "count": count + len(missed), "cents": cents}
+
+
+def _campaign_row(slug: str, one: campaigns.ToRepair) -> dict[str, Any]:
+    """A campaign some of whose clients got nothing; its own page says who and repairs it."""
+    words = ngettext("%(n)s client n’a rien reçu", "%(n)s clients n’ont rien reçu", one.clients)
+    url = reverse("campaign_detail", args=[slug, one.batch.pk])
+    return {
+        "id": f"campaign-{one.batch.pk}",
+        "url": url,
+        "whole_page": True,
+        "when": one.batch.finished_at or one.batch.made_at,
+        "icon": "megaphone",
+        "tone": "is-late",
+        "name": one.batch.title,
+        "context": words % {"n": french.number(one.clients)},
+        "cents": None,
+        "remedy": _("Corriger"),
+        "remedy_url": f"{url}?voir=rien",
+    }
 
 
 def _leaving(access: Access, on: date) -> dict[str, Any]:
