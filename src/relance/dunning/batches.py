@@ -17,7 +17,7 @@ from django.db.models import Count, F, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from relance.accounts import clock
-from relance.accounts.bulk import create_many
+from relance.accounts.bulk import create_many, update_many
 from relance.accounts.models import User
 from relance.dunning.hooks import ended
 from relance.dunning.models import Batch, BatchLine
@@ -43,6 +43,7 @@ _DONE_FIELDS = [
     "detail",
     "message_id",
     "before",
+    "invoices",
     "level",
     "level_name",
     "amount_cents",
@@ -152,7 +153,7 @@ def _do(batch: Batch, handler: Handler, on: date, now: datetime, size: int) -> i
         _finish(batch, now)
         return 0
     handler(batch, lines, on, now)
-    BatchLine.objects.bulk_update(lines, _DONE_FIELDS, batch_size=100)
+    update_many(BatchLine, _DONE_FIELDS, lines)
     done = sum(line.status == BatchLine.Status.DONE for line in lines)
     refused = sum(line.status == BatchLine.Status.REFUSED for line in lines)
     if done + refused < len(lines):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
+from relance.accounts.bulk import update_many
 from relance.accounts.models import Organisation, User
 from relance.dunning import batches, by_hand, relance_batch
 from relance.dunning.gather import plans_of
@@ -408,11 +409,7 @@ def check(batch: Batch, *, on: date) -> Batch:
         for line, one in zip(chunk, found, strict=True):
             relance_batch.note_answer(line, one, numbers)
             warned += any(reason.code == "RECENT_CONTACT" for reason in one.warnings)
-    BatchLine.objects.bulk_update(
-        lines,
-        ["level", "level_name", "amount_cents", "reason", "detail"],
-        batch_size=100,
-    )
+    update_many(BatchLine, ["level", "level_name", "amount_cents", "reason", "detail"], lines)
     batch.options = {**batch.options, "checked": on.isoformat(), "warned": warned}
     batch.save(update_fields=["options"])
     return batch
