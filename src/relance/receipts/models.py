@@ -70,6 +70,8 @@ class Request(models.Model):
     note = models.TextField(blank=True)
     count = models.PositiveIntegerField(default=0)
     amount_cents = models.BigIntegerField(default=0, help_text="Sum of absolute amounts.")
+    users = models.ManyToManyField(User, related_name="+", help_text="Who receives it.")
+    message_id = models.BigIntegerField(null=True)
     refusal = models.CharField(max_length=30, blank=True, help_text="Why nothing was sent (S0-37).")
     made_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     made_at = models.DateTimeField()
@@ -98,18 +100,18 @@ class Asked(models.Model):
         ]
 
 
-class Recipient(models.Model):
-    """Who received a request, and the signed way in of its links: kept as a digest only."""
+class Door(models.Model):
+    """The signed way in of the links of one message: single purpose, expiring, revocable.
+
+    Only the digest of its token is kept. One message goes to all the recipients of a request.
+    """
 
     organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
-    request = models.ForeignKey(Request, models.CASCADE, related_name="recipients")
-    user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
-    email = models.EmailField()
+    request = models.OneToOneField(Request, models.CASCADE, related_name="door")
     digest = models.CharField(max_length=64, unique=True)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
-    opened_at = models.DateTimeField(null=True)
-    message_id = models.BigIntegerField(null=True)
+    opened_at = models.DateTimeField(null=True, help_text="First use (D-25).")
 
 
 class Answer(models.Model):
@@ -123,7 +125,7 @@ class Answer(models.Model):
 
     organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
     transaction = models.ForeignKey(Transaction, models.CASCADE, related_name="answers")
-    recipient = models.ForeignKey(Recipient, models.SET_NULL, null=True, related_name="answers")
+    door = models.ForeignKey(Door, models.SET_NULL, null=True, related_name="answers")
     kind = models.CharField(max_length=10, choices=Kind.choices)
     document = models.ForeignKey(Document, models.SET_NULL, null=True, related_name="+")
     note = models.TextField(blank=True)

@@ -16,7 +16,7 @@ from relance.formats.faults import Fault
 from relance.formats.tabular import open_table
 from relance.formats.text import cell_text, fold
 from relance.formats.workbook import Column, Sheet, write_workbook
-from relance.receipts.models import Answer, Recipient
+from relance.receipts.models import Answer, Door
 from relance.receipts.services.answers import answer_no
 
 MOST_LINES = 20_000
@@ -81,7 +81,7 @@ def read_answers(
     by: str,
     on: date,
     now: datetime,
-    recipient: Recipient | None = None,
+    door: Door | None = None,
 ) -> list[Reported] | Fault:
     """Apply the answers of a returned workbook, line by line, with a report of every line.
 
@@ -100,9 +100,7 @@ def read_answers(
         cells = [cell_text(cell) for cell in row.cells]
         cells += [""] * (max(places) + 1 - len(cells))
         report.append(
-            _line(
-                organisation, row.line, [cells[place] for place in places], by, on, now, recipient
-            )
+            _line(organisation, row.line, [cells[place] for place in places], by, on, now, door)
         )
     return report
 
@@ -127,7 +125,7 @@ def _line(
     by: str,
     on: date,
     now: datetime,
-    recipient: Recipient | None,
+    door: Door | None,
 ) -> Reported:
     reference, said, note = (cell.strip() for cell in cells)
     row = _named(organisation, reference)
@@ -148,7 +146,7 @@ def _line(
             on=on,
             now=now,
             note="" if note == said else note,
-            recipient=recipient,
+            door=door,
         )
     except BankRefused as refusal:
         return Reported(

@@ -15,7 +15,7 @@ from relance.bank.services import links
 from relance.bank.services.documents import store_document
 from relance.bank.services.errors import BankRefused
 from relance.history.services import Fact, append
-from relance.receipts.models import Answer, Recipient
+from relance.receipts.models import Answer, Door
 
 WAIVERS = {
     Answer.Kind.NONE: Transaction.Waiver.LOST,
@@ -34,7 +34,7 @@ def answer_no(
     on: date,
     now: datetime,
     note: str = "",
-    recipient: Recipient | None = None,
+    door: Door | None = None,
 ) -> Answer:
     """No receipt will come, and why. BankRefused when the transaction needs none any more."""
     if kind not in WAIVERS:
@@ -43,7 +43,7 @@ def answer_no(
     links.waive(
         rows=[locked], waiver=WAIVERS[Answer.Kind(kind)], actor=None, on=on, now=now, note=note
     )
-    return _keep(locked, kind, by, on, now, note, recipient, None)
+    return _keep(locked, kind, by, on, now, note, door, None)
 
 
 @database.atomic
@@ -56,7 +56,7 @@ def answer_with(
     on: date,
     now: datetime,
     note: str = "",
-    recipient: Recipient | None = None,
+    door: Door | None = None,
 ) -> Answer:
     """A document dropped or photographed for this transaction; it covers what it lacks.
 
@@ -75,7 +75,7 @@ def answer_with(
     lacking = abs(locked.amount_cents) - abs(locked.covered_cents)
     amount = lacking if document.left_cents is None else None
     links.associate(row=locked, document=document, actor=None, on=on, now=now, amount_cents=amount)
-    return _keep(locked, Answer.Kind.DOCUMENT, by, on, now, note, recipient, document)
+    return _keep(locked, Answer.Kind.DOCUMENT, by, on, now, note, door, document)
 
 
 @database.atomic
@@ -109,13 +109,13 @@ def _keep(
     on: date,
     now: datetime,
     note: str,
-    recipient: Recipient | None,
+    door: Door | None,
     document: Document | None,
 ) -> Answer:
     answer = Answer.objects.create(
         organisation=row.organisation,
         transaction=row,
-        recipient=recipient,
+        door=door,
         kind=kind,
         document=document,
         note=note[:MOST_NOTE],
