@@ -46,7 +46,8 @@ def request_letter(
 ) -> Letter:
     """The message about `rows`, the whole set, newest first.
 
-    `url` is the door's, without a slash at its end; `asker` is the firm, or the organisation itself when it has none.
+    `url` is the door's, without a slash at its end; `asker` is the firm, or the organisation
+    itself when it has none.
     """
     count = len(rows)
     total = _sum_words(rows)
