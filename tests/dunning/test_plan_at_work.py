@@ -43,7 +43,7 @@ def _contact(customer: Customer, name: str, role: str, **fields: Any) -> Contact
 
 def _sent_to(organisation: Organisation) -> list[str]:
     run.run(organisation, on=TODAY, now=NOW, pause=0)
-    return Message.objects.get().recipients
+    return list(Message.objects.get().recipients)
 
 
 def test_a_level_writes_first_to_the_function_it_names(

@@ -2,6 +2,7 @@
 
 import json
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from pytest_django import DjangoAssertNumQueries
@@ -34,8 +35,8 @@ def paid(customer: Customer, number: str, due: date, on: date, cents: int = 100_
     return invoice
 
 
-def played(organisation: Organisation, plan: Plan, **changes: object) -> rehearsal.Rehearsed:
-    engine_plan = to_engine(plan, list(plan.steps.all()))._replace(**changes)  # type: ignore[arg-type]
+def played(organisation: Organisation, plan: Plan, **changes: Any) -> rehearsal.Rehearsed:
+    engine_plan = to_engine(plan, list(plan.steps.all()))._replace(**changes)
     return rehearse(sample(organisation, plan, on=TODAY), engine_plan)
 
 
@@ -103,7 +104,7 @@ def test_promises_disputes_and_holds_count_as_they_happened(
     promised, disputed, held = (
         make_invoice(one, f"F-{one.code}", TODAY - timedelta(days=10)) for one in quiet
     )
-    when = {"on": TODAY - timedelta(days=9), "now": NOW, "actor": owner}
+    when: dict[str, Any] = {"on": TODAY - timedelta(days=9), "now": NOW, "actor": owner}
     ledger.promise(invoice=promised, until=TODAY, **when)
     ledger.open_dispute(invoice=disputed, **when)
     ledger.hold(customer=held.customer, until=TODAY, **when)

@@ -15,7 +15,6 @@ from relance.dunning.rehearsal import Rehearsed, Sample
 from relance.engine import model as engine
 from relance.engine.forecast import slips
 from relance.engine.plan_rules import validate_plan
-from relance.history.models import Chain
 from relance.web import french
 from relance.web.drawing import Bar, bar_chart
 from relance.web.queries.plan_sketch import delays_for, j
@@ -123,39 +122,36 @@ def show(
     """
     here = next((one for one in found if one.key == chosen), found[0])
     facts = rehearsal.sample(organisation, plan, on=on)
-    result = played(organisation, plan, here.plan, on=on, facts=facts)
+    names = {one.key: _name(facts, one.plan) for one in found}
+    result = _played(facts, here.plan)
     rows = []
     for one in found:
-        known = result if one == here else cache.get(_name(organisation, plan, one.plan, on))
+        known = result if one == here else cache.get(names[one.key])
         if known is None and every:
-            known = played(organisation, plan, one.plan, on=on, facts=facts)
+            known = _played(facts, one.plan)
         rows.append(Row(one, one == here, known))
     return Shown(facts, result, _drawing(result), _levels(result), rows, here)
 
 
-def played(
-    organisation: Organisation,
-    plan: Plan,
-    asked: engine.Plan,
-    *,
-    on: date,
-    facts: Sample | None = None,
-) -> Rehearsed:
-    """The rehearsal of a plan, kept for ten minutes as long as the journal has no new line."""
-    name = _name(organisation, plan, asked, on)
+def played(organisation: Organisation, plan: Plan, asked: engine.Plan, *, on: date) -> Rehearsed:
+    """The rehearsal of one plan with the year of those who follow `plan`."""
+    return _played(rehearsal.sample(organisation, plan, on=on), asked)
+
+
+def _played(facts: Sample, asked: engine.Plan) -> Rehearsed:
+    """Kept for ten minutes, as long as the facts are the same."""
+    name = _name(facts, asked)
     known: Rehearsed | None = cache.get(name)
     if known is None:
-        facts = facts or rehearsal.sample(organisation, plan, on=on)
         known = rehearsal.rehearse(facts, asked)
         cache.set(name, known, KEPT_SECONDS)
     return known
 
 
-def _name(organisation: Organisation, plan: Plan, asked: engine.Plan, on: date) -> str:
-    chain = Chain.objects.filter(organisation=organisation).values_list("seq", flat=True).first()
+def _name(facts: Sample, asked: engine.Plan) -> str:
+    """What a rehearsal depends on: every fact of the sample, and what the plan does."""
     shape = asked._replace(id=0, name="", paused=False)
-    told = repr((organisation.pk, plan.pk, chain, on, shape))
-    return "rehearsal-" + hashlib.sha256(told.encode()).hexdigest()
+    return "rehearsal-" + hashlib.sha256(repr((facts, shape)).encode()).hexdigest()
 
 
 def _drawing(result: Rehearsed) -> str:

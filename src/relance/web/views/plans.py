@@ -25,6 +25,7 @@ from relance.dunning.services.plans import (
     rows_of,
     save_plan,
 )
+from relance.engine import model as engine
 from relance.engine.plan_rules import validate_plan
 from relance.ledger.models import Customer
 from relance.web.queries import plan_sketch, rehearsals
@@ -130,6 +131,7 @@ def _edit(
     title = plan.name
     if data is not None and deed != "save":
         data = rearranged(data, deed)
+    stored = _stored(plan) if deed.startswith("play:") else None
     form, steps = _forms(access, plan, data, initial)
     if data is not None and deed == "save" and form.is_valid() and steps.is_valid():
         try:
@@ -148,7 +150,7 @@ def _edit(
     context = _context(request, access, plan, form, steps)
     if deed.startswith("play:") and context["valid"] and context["plan_steps"]:
         on = today_of(request, access)
-        found = _scenarios(plan, form, context["plan_steps"], on)
+        found = _scenarios(stored, form.instance, context["plan_steps"], on)
         context["shown"] = rehearsals.show(
             access.organisation, plan, found, deed.removeprefix("play:"), on=on, every=True
         )
@@ -304,14 +306,15 @@ def plan_rehearse(request: HttpRequest, slug: str) -> HttpResponse:
     new = Plan(organisation=access.organisation)
     plan = access.get(Plan, pk=int(key[:18])) if key.isdecimal() else new
     typed = access.is_admin and f"{PREFIX}-TOTAL_FORMS" in request.POST
-    form, steps = _forms(access, plan, request.POST if typed else None, initial_steps(plan))
+    stored = _stored(plan)
+    form, steps = _forms(access, plan, request.POST if typed else None, [])
     rows, valid = _typed(plan, form, steps)
     on = today_of(request, access)
     context: dict[str, Any] = {"access": access, "plan": plan, "valid": valid, "rows": rows}
     only = request.POST.get("only", "")
     if not valid or not rows:
         return render(request, "plans/_rehearsal.html", context)
-    found = _scenarios(plan, form, rows, on)
+    found = _scenarios(stored, form.instance, rows, on)
     if only:
         one = next((one for one in found if one.key == only), found[0])
         result = rehearsals.played(access.organisation, plan, one.plan, on=on)
@@ -321,15 +324,18 @@ def plan_rehearse(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "plans/_rehearsal.html", context)
 
 
-def _scenarios(plan: Plan, form: PlanForm, rows: list[Step], on: date) -> list[rehearsals.Scenario]:
-    saved = None
-    if plan.pk:
-        stored = Plan.objects.get(pk=plan.pk)
-        saved = to_engine(stored, list(stored.steps.all()))
-    typed = to_engine(form.instance, rows)
-    if saved is not None:
-        typed = typed._replace(name=saved.name, paused=saved.paused)
-    return rehearsals.scenarios(saved, typed, plan_sketch.sample_due(on))
+def _stored(plan: Plan) -> engine.Plan | None:
+    """The plan as it is saved, read before anything typed touches it."""
+    return to_engine(plan, list(plan.steps.all())) if plan.pk else None
+
+
+def _scenarios(
+    stored: engine.Plan | None, plan: Plan, rows: list[Step], on: date
+) -> list[rehearsals.Scenario]:
+    typed = to_engine(plan, rows)
+    if stored is not None:
+        typed = typed._replace(name=stored.name, paused=stored.paused)
+    return rehearsals.scenarios(stored, typed, plan_sketch.sample_due(on))
 
 
 @require_POST
@@ -346,9 +352,9 @@ def plan_pause(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         now=moment(request),
     )
     if paused:
-        notes.success(request, _("Plan en pause : plus rien n’en part, chacun garde son niveau."))
+        notes.success(request, _("Plan en pause : plus rien n’en part, chacun garde son niveau."))
     else:
-        notes.success(request, _("Plan repris : ses relances repartent au prochain passage."))
+        notes.success(request, _("Plan repris : ses relances repartent au prochain passage."))
     return redirect("plan_detail", slug, pk)
 
 

@@ -155,7 +155,7 @@ class StepForm(forms.Form):
         if values.get("automatic") and channel not in LEAVES_ALONE:
             self.add_error(
                 "automatic",
-                _("Seul l’e-mail part tout seul : ce niveau attend une personne."),
+                _("Seul l’e-mail part tout seul : ce niveau attend une personne."),
             )
         if not values.get("automatic"):
             values["to_confirm"] = False
@@ -191,8 +191,8 @@ class StepForm(forms.Form):
         doers = [name for key, name in names.items() if str(key) in chosen]
         first = str(self["functions"].value() or "")
         return [
-            *([_("d’abord à : %(who)s") % {"who": first}] if first else []),
-            *([_("par : %(who)s") % {"who": ", ".join(doers)}] if doers else []),
+            *([_("d’abord à : %(who)s") % {"who": first}] if first else []),
+            *([_("par : %(who)s") % {"who": ", ".join(doers)}] if doers else []),
         ]
 
 
