@@ -34,6 +34,27 @@ LISTS = {
 """Key of each list that has views, and the name of its address."""
 
 
+def client_columns() -> dict[str, str]:
+    """The columns of the list of clients that may be hidden."""
+    return {
+        "du": _("Dû"),
+        "retard": _("En retard"),
+        "plan": _("Plan"),
+        "charge": _("Chargé de compte"),
+        "suite": _("Prochaine action"),
+    }
+
+
+def message_columns() -> dict[str, str]:
+    """The columns of the messages that may be hidden."""
+    return {"origine": _("Origine"), "niveau": _("Niveau"), "montant": _("Montant")}
+
+
+def action_columns() -> dict[str, str]:
+    """The columns of the actions that may be hidden."""
+    return {"niveau": _("À faire"), "statut": _("Statut"), "montant": _("Montant")}
+
+
 class ViewError(Exception):
     """Said to the user as it stands."""
 

@@ -28,6 +28,7 @@ from relance.outbox.models import Message
 from relance.web.queries import actions as listing
 from relance.web.queries import panel as reading
 from relance.web.queries import today as morning
+from relance.web.queries import views
 from relance.web.requests import enter, moment, today_of
 from relance.web.views.answers import done, is_piece, show_panel
 from relance.web.views.letters import print_letters
@@ -103,6 +104,9 @@ def action_list(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "page": page,
         "chosen": chosen,
+        "tools": views.tools(
+            request, access, "actions", columns=views.action_columns(), export="actions"
+        ),
         "tabs": tabs,
         "today": on,
         "filters": chosen.form,

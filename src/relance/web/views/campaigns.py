@@ -1,6 +1,8 @@
 """Campagnes: a message to any selection of customers, with or without due invoices (S3-04)."""
 
+from collections.abc import Mapping
 from datetime import datetime, time
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -28,6 +30,7 @@ from relance.outbox.trial import send_trial
 from relance.web import french
 from relance.web.queries import campaigns as reads
 from relance.web.queries import customers as clients
+from relance.web.queries import views
 from relance.web.requests import enter, moment, today_of, user_of
 from relance.web.views.bulk import invoices_of
 from relance.web.views.campaigns_forms import CampaignForm, LaunchForm
@@ -40,7 +43,9 @@ def campaign_list(request: HttpRequest, slug: str) -> HttpResponse:
     """Every campaign with its state: drafts, scheduled, at work, done."""
     access = enter(request, slug)
     page = reads.list_page(access, request.GET.get("page", "1"))
-    return render(request, "campaigns/list.html", {"access": access, "page": page})
+    tools = views.tools(request, access, "campagnes", export="campagnes")
+    context = {"access": access, "page": page, "tools": tools}
+    return render(request, "campaigns/list.html", context)
 
 
 @require_GET
@@ -156,8 +161,7 @@ def _posted(request: HttpRequest, access: Access, batch: Batch) -> HttpResponse:
     if deed == "verifier":
         return redirect("campaign_check", access.organisation.slug, batch.pk)
     if deed == "essai":
-        told = _trial(request, access, batch)
-        return _edit(request, access, batch, form, **told)
+        return _edit(request, access, batch, form, told=_trial(request, access, batch))
     notes.success(request, _("Brouillon enregistré."))
     return redirect("campaign_detail", access.organisation.slug, batch.pk)
 
@@ -211,8 +215,9 @@ def _edit(
     access: Access,
     batch: Batch,
     form: CampaignForm,
+    *,
     status: int = 200,
-    **extra: str,
+    told: Mapping[str, str] = MappingProxyType({}),
 ) -> HttpResponse:
     if not access.can_write:
         for field in form.fields.values():
@@ -231,7 +236,7 @@ def _edit(
         },
         "blocks": templating.BLOCKS,
         **_sheet(request, access, batch, form),
-        **extra,
+        **told,
     }
     return render(request, "campaigns/edit.html", context, status=status)
 

@@ -28,6 +28,7 @@ from relance.outbox.models import Message, Status
 from relance.outbox.services import StateConflictError
 from relance.web import french
 from relance.web.queries import chase_list as listing
+from relance.web.queries import views
 from relance.web.queries.today import next_due
 from relance.web.requests import enter, moment, today_of, user_of
 from relance.web.views import chase_letter
@@ -52,6 +53,7 @@ def chase_list(request: HttpRequest, slug: str) -> HttpResponse:
             "today": today,
             "filters": filters,
             "found": found,
+            "tools": views.tools(request, access, "relancer", export="relancer"),
             "named": listing.named(access, filters),
             "plans": access.all(Plan).order_by("name"),
             "nothing_yet": nothing,

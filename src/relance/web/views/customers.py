@@ -17,7 +17,7 @@ from relance.ledger.models import Contact, Customer, Invoice, Site
 from relance.outbox.models import Message, Status
 from relance.web import french
 from relance.web.drawing import legend
-from relance.web.queries import customers, drawings, journal, record, status
+from relance.web.queries import customers, drawings, journal, record, status, views
 from relance.web.queries import why as why_reads
 from relance.web.requests import enter, moment, today_of
 from relance.web.views import customers_deeds, customers_write, notes
@@ -53,6 +53,9 @@ def customer_list(request: HttpRequest, slug: str) -> HttpResponse:
         "access": access,
         "today": today,
         "filters": filters,
+        "tools": views.tools(
+            request, access, "clients", columns=views.client_columns(), export="clients"
+        ),
         "page": page,
         "rows": rows,
         "states": customers.STATES,

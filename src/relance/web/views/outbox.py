@@ -24,6 +24,7 @@ from relance.outbox.channels.email.mime import envelope
 from relance.outbox.models import Message, MessageInvoice, Status
 from relance.web import french
 from relance.web.queries import outbox as listing
+from relance.web.queries import views
 from relance.web.requests import enter, moment, today_of
 from relance.web.smtp_words import (
     cancelled_words,
@@ -45,6 +46,9 @@ def outbox_list(request: HttpRequest, slug: str) -> HttpResponse:
     context: dict[str, Any] = {
         "today": today_of(request, access),
         "chosen": chosen,
+        "tools": views.tools(
+            request, access, "envois", columns=views.message_columns(), export="envois"
+        ),
         "filters": chosen.form,
         "tabs": [
             {
