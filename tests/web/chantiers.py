@@ -8,7 +8,7 @@ from django.test import Client
 
 from relance.accounts.models import Organisation
 from relance.dunning import run
-from relance.dunning.models import Plan, Step, Template
+from relance.dunning.models import Plan, Step, Template, ToChase
 from relance.ledger.models import Contact, Customer, Invoice, Site
 from tests.conftest import NOW, TODAY, at, make_customer, make_invoice
 
@@ -42,6 +42,7 @@ def plan_by_age(organisation: Organisation, *, automatic: tuple[int, ...] = ()) 
             channel="email",
             automatic=level in automatic,
             template=template,
+            send_without_pdf=True,
         )
     return plan
 
@@ -91,6 +92,45 @@ def page(client: Client, query: str = "") -> str:
     return words(answer)
 
 
+def section(text: str, level: str) -> str:
+    """The part of the page that belongs to one level."""
+    start = text.index(f'data-level-name="{level}"')
+    return text[start : text.index("</tbody>", start)]
+
+
+def window(client: Client, *invoices: Invoice) -> str:
+    """The mail window about these encaissements, as the button opens it."""
+    answer = client.get(
+        f"{LIST}relancer/", {"ligne": [one.pk for one in invoices]}, headers={"HX-Request": "true"}
+    )
+    assert answer.status_code == 200
+    return words(answer)
+
+
+def send(client: Client, *invoices: Invoice, **more: Any) -> Any:
+    """What « Envoyer par mail » posts; the words are those of the window."""
+    line = ToChase.objects.filter(invoice__in=invoices).first()
+    assert line is not None
+    values: dict[str, Any] = {
+        "ligne": [one.pk for one in invoices],
+        "niveau": f"{line.plan_id}-{line.level}",
+        "sender": "organisation",
+        "subject": "Votre facture",
+        "body": "Bonjour,\n\n{{ tableau_factures }}",
+        "faire": "envoyer",
+    }
+    return client.post(f"{LIST}relancer/", values | more)
+
+
+def mark(client: Client, *invoices: Invoice, note: str = "", level: str = "") -> Any:
+    line = ToChase.objects.filter(invoice__in=invoices).first()
+    level = level or (f"{line.plan_id}-{line.level}" if line else "1-2")
+    ids = [one.pk for one in invoices]
+    return client.post(
+        f"{LIST}deja-relance/", {"ligne": ids, "niveau": level, "note": note}, follow=True
+    )
+
+
 __all__ = [
     "LIST",
     "D",
@@ -98,9 +138,13 @@ __all__ = [
     "debtor",
     "late",
     "look",
+    "mark",
     "morning",
     "page",
     "plan_by_age",
+    "section",
+    "send",
     "site_of",
+    "window",
     "words",
 ]

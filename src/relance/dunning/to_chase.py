@@ -150,7 +150,7 @@ def changed(
         "invoice_count",
     )
     before = {
-        row[1]: Line(*row[:4], days[row[4]], days[row[5]], bool(row[6]), *row[7:])
+        row[1]: Line._make((*row[:4], days[row[4]], days[row[5]], bool(row[6]), *row[7:]))
         for row in read(known)
     }
     fresh = {line.invoice: line for mine in wanted.values() for line in mine}

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import override
 
 from relance.accounts.access import Access
@@ -35,21 +34,24 @@ class MailForm(WordsForm):
     """From where, the words when there is one message, and a copy for me (S4-06, D-16)."""
 
     to = None  # type: ignore[assignment]
-    sender = forms.ChoiceField(
-        label=lazy("De"),
-        error_messages={
-            "invalid_choice": lazy("Cette adresse d’envoi n’existe plus : choisissez-en une autre.")
-        },
-    )
 
     def __init__(self, access: Access, *args: Any, single: bool, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        choice: Any = self.fields["sender"]
         offered = mailboxes.senders(access.organisation, access.user)
-        choice.choices = [(one.key, one.label) for one in offered]
-        choice.widget.attrs["class"] = "select"
+        super().__init__(*args, senders=offered, **kwargs)
+        self._keys = {one.key for one in offered}
+        self.fields["sender"].required = True
+        self.fields["sender"].widget.attrs["class"] = "select"
         if not single:
             del self.fields["subject"], self.fields["body"]
+
+    def clean_sender(self) -> str:
+        """Nobody sends from an address that is not, or no longer, his."""
+        key = str(self.cleaned_data["sender"])
+        if key not in self._keys:
+            raise forms.ValidationError(
+                _("Cette adresse d’envoi n’existe plus : choisissez-en une autre.")
+            )
+        return key
 
 
 class Choice(NamedTuple):
