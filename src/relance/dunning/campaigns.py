@@ -22,6 +22,7 @@ from relance.dunning.models import Batch, BatchLine, Channel
 from relance.dunning.rechecking import never_addressed
 from relance.dunning.services.common import Refused
 from relance.engine import model as engine
+from relance.formats.text import fold
 from relance.ledger.models import Customer
 from relance.outbox import services as outbox
 from relance.outbox.mailboxes import sender_of
@@ -178,7 +179,7 @@ def survey(organisation: Organisation, wish: Wish, *, on: date) -> list[Item]:
             else:
                 seen[key] = item.name
         found.append(item)
-    return sorted(found, key=lambda item: item.name.casefold())
+    return sorted(found, key=lambda item: fold(item.name))
 
 
 def _walk(
