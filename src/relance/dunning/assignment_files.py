@@ -140,10 +140,9 @@ def prepare(
         already += foreseen.kept["ALREADY"]
         if not foreseen.targets:
             continue
-        title = _("Plan %(plan)s, par le fichier %(file)s") % {
-            "plan": names.get(plan or 0, _("Aucun plan de relance")),
-            "file": filename,
-        }
+        given = names.get(plan) if plan else None
+        what = _("Plan %(plan)s") % {"plan": given} if given else _("Aucun plan de relance")
+        title = _("%(what)s, par le fichier %(file)s") % {"what": what, "file": filename}
         batch = changes.draft(organisation, foreseen, title=title, actor=actor, now=now)
         lines = changes.lines_of(batch, foreseen)
         drafts.append(batches.open_batch(batch, lines, now=now))
