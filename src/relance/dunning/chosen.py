@@ -66,7 +66,7 @@ def _what_is_left(
 ) -> engine.Action:
     reference = message.reference_id if message.reference_id in carriers else carriers[0]
     return engine.Action(
-        customer=message.customer_id,
+        customer=message.customer_id or 0,
         currency=message.currency,
         plan=message.plan_id or 0,
         level=message.level or 0,
