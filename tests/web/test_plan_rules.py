@@ -10,7 +10,7 @@ from relance.accounts.models import Organisation, User
 from relance.dunning import rules
 from relance.dunning.models import Assignment, Plan, PlanRule
 from relance.ledger.models import Customer
-from tests.conftest import TODAY, make_customer, make_invoice
+from tests.conftest import NOW, TODAY, make_customer, make_invoice
 from tests.web.test_plans import D, words
 
 
@@ -200,3 +200,29 @@ def test_a_stranger_finds_no_rule(client: Client, stranger: User, brest: PlanRul
     assert client.post("/d/ailleurs/plans/regles/essai/", data).status_code == 404
     client.post("/d/ailleurs/plans/regles/", {"plan": brest.plan_id})
     assert PlanRule.objects.get() == brest
+
+
+def test_the_client_says_who_gave_him_his_plan(
+    camille: Client, organisation: Organisation, brest: PlanRule, gentle: Plan, owner: User
+) -> None:
+    """S2-10: assigned from the side panel; a rule, a hand, an import, each is named."""
+    customer = make_customer(organisation, None, city="Brest")
+    panel = f"{D}/clients/?client={customer.pk}"
+    definition = f"{D}/clients/{customer.pk}/?onglet=definition"
+
+    def says(sentence: str) -> bool:
+        return all(sentence in words(camille.get(page)) for page in (panel, definition))
+
+    post(camille, "appliquer/")
+    assert says("Donné par la règle 1 (ville\xa0: Brest).")
+    assert "Standard, par la règle 1" in words(camille.get(panel))
+
+    rules.delete_rule(brest, actor=owner, on=TODAY, now=NOW)
+    assert says("Donné par une règle supprimée depuis.")
+
+    camille.post(f"{D}/clients/{customer.pk}/plan/", {"plan": gentle.pk, "liste": "1"})
+    assert Assignment.objects.get().plan == gentle
+    assert says("Choisi à la main")
+
+    Assignment.objects.update(given_by="import")
+    assert says("donné à l’import")

@@ -150,6 +150,14 @@ def _note(event: Event, number: str, gone: set[int]) -> Line:
     )
 
 
+def _given(data: Mapping[str, Any]) -> str:
+    """The plan that was given, and the rule that gave it."""
+    plan = str(data.get("plan") or _("Aucun plan de relance"))
+    if not data.get("rule"):
+        return plan
+    return _("%(plan)s, par la règle %(n)s") % {"plan": plan, "n": data["rule"]}
+
+
 def _line(event: Event, numbers: Mapping[int, str], gone: set[int]) -> Line:
     number = numbers.get(event.invoice_id or 0, "")
     if event.kind == "note":
@@ -346,7 +354,7 @@ _TELLERS: dict[str, Callable[[Mapping[str, Any]], Told]] = {
     "plan_assigned": lambda d: (
         "plan",
         _("Plan assigné") if d.get("plan") else _("Plan retiré"),
-        str(d.get("plan") or _("Aucun plan de relance")),
+        _given(d),
     ),
     "plan_switched": lambda d: (
         "bolt",

@@ -108,7 +108,7 @@ def origin(customer: Customer) -> str:
         if given.rule is None:
             return _("Donné par une règle supprimée depuis.")
         said = in_words(given.rule.conditions, people(given.organisation))
-        return _("Donné par la règle %(n)d : %(words)s.") % {
+        return _("Donné par la règle %(n)d (%(words)s).") % {
             "n": given.rule.position,
             "words": ", ".join(said) or _("tous les clients"),
         }
