@@ -1,45 +1,22 @@
 """A client answers: with a document, with an honest no, or with the workbook he completed."""
 
 import io
-from collections.abc import Callable
-from datetime import timedelta
 
 import openpyxl
 import pytest
 from PIL import Image
 
 from relance.accounts.models import Organisation, User
-from relance.bank.models import BankAccount, Document, Transaction
+from relance.bank.models import Document, Transaction
 from relance.bank.services.errors import BankRefused
 from relance.formats.faults import Fault
 from relance.receipts.models import Answer
 from relance.receipts.services.answers import accept, answer_no, answer_with, ask_again
 from relance.receipts.workbook import Reported, read_answers, reference_of, write_request_workbook
 from tests.conftest import NOW, TODAY
+from tests.receipts.conftest import Bring
 
 pytestmark = pytest.mark.django_db
-Bring = Callable[..., Transaction]
-
-
-@pytest.fixture
-def bring(organisation: Organisation) -> Bring:
-    def make(
-        cents: int = -5602, label: str = "CARTE", of: Organisation | None = None
-    ) -> Transaction:
-        dossier = of or organisation
-        account, _new = BankAccount.objects.get_or_create(organisation=dossier, number="FR76")
-        return Transaction.objects.create(
-            organisation=dossier,
-            account=account,
-            key=str(Transaction.objects.count()),
-            booked=TODAY - timedelta(days=20),
-            amount_cents=cents,
-            label=label,
-            search=label.lower(),
-            missing="not_associated",
-        )
-
-    return make
 
 
 def missing(row: Transaction) -> str:
@@ -57,21 +34,21 @@ def photo() -> bytes:
     ("kind", "waiver"), [("none", "lost"), ("not_mine", "ignored"), ("not_needed", "exempt")]
 )
 def test_a_no_is_kept_and_the_client_is_not_asked_again(
-    kind: str, waiver: str, bring: Bring, owner: User
+    kind: str, waiver: str, bring: Bring, accountant: User
 ) -> None:
     row = bring()
     answer = answer_no(row=row, kind=kind, by="Paul", on=TODAY, now=NOW, note="perdu en route")
     assert (missing(row), row.waiver, row.waiver_note) == ("", waiver, "perdu en route")
     assert answer.handled_at is None
-    accept(answer=answer, actor=owner, now=NOW)
+    accept(answer=answer, actor=accountant, now=NOW)
     answer.refresh_from_db()
     assert answer.handled_at == NOW
 
 
-def test_the_accountant_may_ask_again(bring: Bring, owner: User) -> None:
+def test_the_accountant_may_ask_again(bring: Bring, accountant: User) -> None:
     row = bring()
     answer = answer_no(row=row, kind="none", by="Paul", on=TODAY, now=NOW)
-    ask_again(answer=answer, actor=owner, on=TODAY, now=NOW)
+    ask_again(answer=answer, actor=accountant, on=TODAY, now=NOW)
     assert missing(row) == "not_associated"
 
 
@@ -110,8 +87,8 @@ def completed(rows: list[Transaction], *answers: tuple[str, str]) -> bytes:
     return target.getvalue()
 
 
-def read(organisation: Organisation, raw: bytes) -> list[Reported]:
-    report = read_answers(organisation=organisation, raw=raw, by="Paul", on=TODAY, now=NOW)
+def read(dossier: Organisation, raw: bytes) -> list[Reported]:
+    report = read_answers(organisation=dossier, raw=raw, by="Paul", on=TODAY, now=NOW)
     assert not isinstance(report, Fault), report
     return report
 
@@ -127,7 +104,7 @@ def test_the_workbook_shows_what_is_asked_and_offers_the_answers(bring: Bring) -
 
 
 def test_the_completed_workbook_is_read_back_line_by_line(
-    organisation: Organisation, bring: Bring
+    dossier: Organisation, bring: Bring
 ) -> None:
     """S0-34: accepted, empty, refused, already justified, each with its line."""
     rows = [bring(), bring(), bring(), bring()]
@@ -135,7 +112,7 @@ def test_the_completed_workbook_is_read_back_line_by_line(
     raw = completed(
         rows, ("Je ne l’ai pas", "volé"), ("", ""), ("peut-être", ""), ("Pas à moi", "")
     )
-    report = read(organisation, raw)
+    report = read(dossier, raw)
     assert [(one.line, one.outcome) for one in report] == [
         (2, "accepted"),
         (3, "empty"),
@@ -146,19 +123,19 @@ def test_the_completed_workbook_is_read_back_line_by_line(
     assert missing(rows[2]) == "not_associated"
 
 
-def test_the_same_workbook_twice_answers_once(organisation: Organisation, bring: Bring) -> None:
+def test_the_same_workbook_twice_answers_once(dossier: Organisation, bring: Bring) -> None:
     raw = completed([bring()], ("Pas à moi", ""))
-    assert [one.outcome for one in read(organisation, raw)] == ["accepted"]
-    assert [one.outcome for one in read(organisation, raw)] == ["done"]
+    assert [one.outcome for one in read(dossier, raw)] == ["accepted"]
+    assert [one.outcome for one in read(dossier, raw)] == ["done"]
     assert Answer.objects.count() == 1
 
 
 def test_lines_of_another_dossier_or_made_up_are_unknown_and_touch_nothing(
-    organisation: Organisation, bring: Bring
+    dossier: Organisation, bring: Bring
 ) -> None:
     foreign = Organisation.objects.create(name="Autre", slug="autre")
     theirs = bring(of=foreign)
-    report = read(organisation, completed([theirs], ("Pas à moi", "")))
+    report = read(dossier, completed([theirs], ("Pas à moi", "")))
     assert [one.outcome for one in report] == ["unknown"]
     assert missing(theirs) == "not_associated"
     forged = completed([bring()], ("Pas à moi", ""))
@@ -167,11 +144,9 @@ def test_lines_of_another_dossier_or_made_up_are_unknown_and_touch_nothing(
     book.active["G2"].value = reference_of(theirs).replace("-", "-0")
     target = io.BytesIO()
     book.save(target)
-    assert [one.outcome for one in read(organisation, target.getvalue())] == ["unknown"]
+    assert [one.outcome for one in read(dossier, target.getvalue())] == ["unknown"]
 
 
-def test_a_file_that_is_not_the_workbook_is_refused(organisation: Organisation) -> None:
-    report = read_answers(
-        organisation=organisation, raw=b"a;b\n1;2\n", by="Paul", on=TODAY, now=NOW
-    )
+def test_a_file_that_is_not_the_workbook_is_refused(dossier: Organisation) -> None:
+    report = read_answers(organisation=dossier, raw=b"a;b\n1;2\n", by="Paul", on=TODAY, now=NOW)
     assert isinstance(report, Fault)
