@@ -191,6 +191,29 @@ def test_ticked_invoices_leave_their_plan_together(
     assert first.plan_on is True
 
 
+def test_the_menu_of_ticked_invoices_offers_what_can_be_done_to_them(
+    camille: Client, organisation: Organisation, plan: Plan
+) -> None:
+    """Several clients may be ticked here: only a message needs one client (S2-08)."""
+    first = make_invoice(make_customer(organisation, plan, "Armor"), "F1", days_ago(9))
+    second = make_invoice(make_customer(organisation, plan, "Bihan"), "F2", days_ago(9))
+
+    text = text_of(
+        camille.get(
+            f"{D}/tableau-de-bord/selection/",
+            {"cochee": [first.pk, second.pk]},
+            headers={
+                "HX-Request": "true",
+                "HX-Current-URL": f"http://testserver{D}/tableau-de-bord/?etat=retard",
+            },
+        )
+    )
+
+    assert 'name="retour" value="?etat=retard"' in text
+    for label in ("Écrire une campagne", "Désactiver le plan", "Mettre en attente"):
+        assert label in text
+
+
 def test_invoices_of_the_whole_list_are_held(
     camille: Client, organisation: Organisation, plan: Plan
 ) -> None:

@@ -181,6 +181,8 @@ def dashboard_selection(request: HttpRequest, slug: str) -> HttpResponse:
         return redirect(reverse("dashboard", args=[slug]) + f"?{query}")
     context = _selection(access, ticked, slug)
     context |= {"access": access, "today": today_of(request, access)}
+    shown = request.htmx.current_url_abs_path or ""  # type: ignore[attr-defined]
+    context["back"] = f"?{shown.partition('?')[2]}"
     return render(request, "dashboard/_selection.html", context)
 
 
