@@ -260,7 +260,12 @@ def _contacts_tab(
     today: date,
     chosen: str,
 ) -> dict[str, Any]:
-    contacts = list(access.all(Contact).filter(customer=customer).order_by("-is_default", "name"))
+    contacts = list(
+        access.all(Contact)
+        .filter(customer=customer)
+        .prefetch_related("favourite_of")
+        .order_by("-is_default", "name")
+    )
     chosen = chosen or request.GET.get("contact", "")
     edited = next((c for c in contacts if str(c.pk) == chosen), None)
     return {
