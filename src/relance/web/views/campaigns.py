@@ -386,6 +386,9 @@ def _result(request: HttpRequest, access: Access, batch: Batch) -> HttpResponse:
     counts["rien"] = score.failed + score.refused
     kind, words = reads.STATES.get(batch.status, ("off", batch.get_status_display()))
     going = batch.status in (Batch.Status.RUNNING, Batch.Status.SCHEDULED)
+    leaving = batch.channel == "email" and score.waiting > 0
+    if batch.status == Batch.Status.DONE and leaving:  # written, and not all gone
+        kind, words = reads.STATES[Batch.Status.RUNNING]
     context: dict[str, Any] = {
         "access": access,
         "batch": batch,
@@ -393,7 +396,7 @@ def _result(request: HttpRequest, access: Access, batch: Batch) -> HttpResponse:
         "state": kind,
         "state_words": words,
         "running": batch.status == Batch.Status.RUNNING
-        or (batch.channel == "email" and score.waiting > 0 and batch.status == Batch.Status.DONE),
+        or (leaving and batch.status == Batch.Status.DONE),
         "progress_url": base,
         "can_stop": going or score.waiting > 0,
     }
