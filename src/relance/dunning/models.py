@@ -107,6 +107,7 @@ class Step(models.Model):
     owners = models.ManyToManyField(
         User, blank=True, related_name="+", help_text="Who does it by hand; none: the usual ones."
     )
+    # a plan saved by a person says no unless he ticks it: `StepValues`
     send_without_pdf = models.BooleanField(default=True, help_text="D-15.")
 
     class Meta:

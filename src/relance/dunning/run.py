@@ -20,7 +20,7 @@ from django.db import connection, transaction
 
 from relance.accounts import clock
 from relance.accounts.models import Organisation
-from relance.dunning import messages, outlooks, rechecking, to_chase, todo
+from relance.dunning import messages, missing_pdf, outlooks, rechecking, to_chase, todo
 from relance.dunning.gather import Window, cases, plans_of, rules_of
 from relance.dunning.models import Entry, Run
 from relance.dunning.outlooks import State
@@ -66,6 +66,7 @@ def run(
     record, _created = Run.objects.update_or_create(
         organisation=organisation, on=on, defaults={"started_at": now, "finished_at": None}
     )
+    missing_pdf.let_go(organisation)
     task = Task(organisation.pk, on, now, spread, pause)
     every = list(windows(organisation))
     if processes is None:

@@ -38,6 +38,7 @@ class StepValues(NamedTuple):
 
     `to_confirm`: automatic, but each message waits for a person. `functions`: of the contacts
     addressed first, in order. `owner_ids`: users who do it by hand; none: the usual ones.
+    `send_without_pdf`: else an automatic message about an invoice without PDF waits (D-15).
     """
 
     name: str
@@ -50,6 +51,7 @@ class StepValues(NamedTuple):
     to_confirm: bool = False
     functions: tuple[str, ...] = ()
     owner_ids: tuple[int, ...] = ()
+    send_without_pdf: bool = False
 
 
 def faults_of(plan: Plan, steps: Sequence[StepValues]) -> list[PlanFault]:

@@ -179,6 +179,7 @@ FIELDS = (
     "template",
     "automatic",
     "to_confirm",
+    "send_bare",
     "repeat_every",
     "functions",
     "owners",

@@ -113,6 +113,9 @@ class StepForm(forms.Form):
     )
 
     to_confirm = forms.BooleanField(label=lazy("À confirmer avant l’envoi"), required=False)
+    send_bare = forms.BooleanField(
+        label=lazy("Partir même sans le PDF de la facture"), required=False
+    )
     functions = forms.CharField(
         label=lazy("Écrire d’abord à"),
         max_length=200,
@@ -181,6 +184,7 @@ class StepForm(forms.Form):
             to_confirm=bool(data.get("to_confirm")),
             functions=data.get("functions") or (),
             owner_ids=tuple(data.get("owners") or ()),
+            send_without_pdf=bool(data.get("send_bare")),
         )
 
     @property
@@ -244,6 +248,7 @@ def initial_steps(plan: Plan) -> list[dict[str, Any]]:
             "automatic": step.automatic and step.channel in LEAVES_ALONE,
             "repeat_every": step.repeat_every,
             "to_confirm": step.to_confirm,
+            "send_bare": step.send_without_pdf,
             "functions": ", ".join(step.functions),
             "owners": [person.pk for person in step.owners.all()],
         }
