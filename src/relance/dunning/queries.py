@@ -4,24 +4,27 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
+from django.db.models import Q
+
 from relance.accounts import clock
 from relance.accounts.models import Organisation
 from relance.dunning import messages, run
-from relance.dunning.gather import Window, cases, plans_of, rules_of
+from relance.dunning.gather import HELD, Window, cases, plans_of, rules_of
 from relance.dunning.models import Outlook
 from relance.engine import model as engine
 from relance.engine.decide import decide
 from relance.engine.deeds import done
 from relance.engine.forecast import Planned, forecast
 from relance.engine.wording import all_reasons
-from relance.outbox.models import Message
+from relance.outbox.models import Message, Status
 
 
 class Explanation(NamedTuple):
     """Why something was done for a customer on a date, or why not.
 
-    `state`: acted, pending, waiting or nothing, as `relance replay --reasons` says it, and
-    leaving when the message of that day has not left yet.
+    `state`: acted, pending, waiting or nothing, as `relance replay --reasons` says it; leaving
+    when the step of that day is not written yet, written when its message has not left, held when
+    that message waits for a person. `message` is then the message.
     `expected`: the day is to come, and the answer supposes no payment until then (section 6).
     """
 
@@ -32,6 +35,7 @@ class Explanation(NamedTuple):
     reasons: tuple[engine.Reason, ...]
     done: tuple[engine.Entry, ...]
     expected: bool
+    message: Message | None = None
 
 
 def explain(organisation: Organisation, customer_id: int, *, on: date, today: date) -> Explanation:
@@ -42,7 +46,10 @@ def explain(organisation: Organisation, customer_id: int, *, on: date, today: da
         case = _after_forecast(case, today, on, rules)
     decision = decide(case, on, rules)
     acted = tuple(e for e in case.history if e.on == on and e.kind in ("sent", "marked"))
-    if acted:
+    message = _not_gone(organisation, customer_id, on, today)
+    if message is not None:
+        state = "held" if message.status in HELD else "written"
+    elif acted:
         state = "acted"
     elif decision.automatic:
         state = "leaving"
@@ -52,7 +59,30 @@ def explain(organisation: Organisation, customer_id: int, *, on: date, today: da
         state = "waiting"
     else:
         state = "nothing"
-    return Explanation(on, state, case, decision, all_reasons(decision), acted, on > today)
+    reasons = all_reasons(decision)
+    return Explanation(on, state, case, decision, reasons, acted, on > today, message)
+
+
+def _not_gone(
+    organisation: Organisation, customer_id: int, on: date, today: date
+) -> Message | None:
+    """The message of a step that counts as done on `on` without having left yet.
+
+    One that waits for a person counts on every day until he decides.
+    """
+    if on < today:
+        return None
+    on_its_way = [Status.QUEUED, Status.SENDING, Status.RETRYING]
+    return (
+        Message.objects.filter(
+            Q(status__in=HELD, automatic=True, on__lte=on) | Q(status__in=on_its_way, on=on),
+            organisation=organisation,
+            customer_id=customer_id,
+            purpose=Message.Purpose.STEP,
+        )
+        .order_by("id")
+        .first()
+    )
 
 
 def _after_forecast(case: engine.Case, today: date, on: date, rules: engine.Rules) -> engine.Case:

@@ -28,6 +28,7 @@ from relance.ledger.models import Customer, Invoice
 from relance.outbox.delivery import Cancel, Rewrite
 from relance.outbox.models import Message, MessageInvoice, Status
 from relance.web import french
+from relance.web.queries.why_words import set_aside_words
 from relance.web.sentences import step_words
 from relance.web.smtp_words import cancelled_words
 from relance.web.templatetags.relance import level_name
@@ -364,6 +365,8 @@ def braked(access: Access, code: str, today: date, number: str) -> tuple[Page[An
             iter(reasons), None
         )
         sentence = wording.sentence(reason, _) if reason else ""
+        if code == "NOTHING_CHASEABLE":
+            sentence = set_aside_words(decided[customer.pk][1])
         found.append(Braked(customer, sentence, reason.until if reason else None))
     return page, found
 

@@ -4,10 +4,12 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from relance.accounts import clock
 from relance.accounts.access import Access
+from relance.dunning.gather import HELD
 from relance.dunning.look import Look
 from relance.dunning.models import Action, Channel, Run
 from relance.dunning.run import next_departure
@@ -15,15 +17,25 @@ from relance.engine import model as engine
 from relance.engine import wording
 from relance.engine.forecast import Planned
 from relance.ledger.models import Customer
+from relance.outbox.models import Message
 from relance.web import french
 from relance.web.queries.today import waiting_actions
+from relance.web.queries.why_words import set_aside_words
 
 STOPS = frozenset(engine.CUSTOMER_CODES)
+
+
+class Way(NamedTuple):
+    """A way out: its words and where it leads."""
+
+    label: str
+    url: str
 
 
 class State(NamedTuple):
     """`kind`: none, pending, between or coming. `url` is where the title leads, if anywhere.
 
+    `ways`: what one may do when nothing is to be done by itself.
     `owners`: who is to do the pending action, shown to the others on hover and focus (S3-10).
     """
 
@@ -31,8 +43,7 @@ class State(NamedTuple):
     title: str
     detail: str = ""
     url: str = ""
-    remedy: str = ""
-    remedy_url: str = ""
+    ways: tuple[Way, ...] = ()
     owners: str = ""
 
 
@@ -53,9 +64,11 @@ def state_of(
     today = clock.local_date(access.organisation, now)
     if actions:
         return _pending(access, actions, today)
+    if look.now.message is not None:
+        return _written(access, look.now.message, today)
     decision = look.now.decision
     if decision.reasons and not decision.carriers:
-        return _nothing(access, customer, decision.reasons[0])
+        return _nothing(access, customer, decision.reasons[0], decision)
     coming = _coming(access, look, today, now)
     if coming is not None:
         return coming
@@ -97,27 +110,58 @@ def _pending(access: Access, actions: list[Action], today: date) -> State:
     )
 
 
-def _nothing(access: Access, customer: Customer, reason: engine.Reason) -> State:
-    """State 1 with its reason and the way out (S3-04 to S3-06)."""
+def _nothing(
+    access: Access, customer: Customer, reason: engine.Reason, decision: engine.Decision
+) -> State:
+    """State 1 with its reason and the ways out (S3-04 to S3-06)."""
     slug = access.organisation.slug
     record = reverse("customer_detail", args=[slug, customer.pk])
-    remedies = {
-        "NO_OPEN_INVOICE": (_("Importer des factures"), reverse("import_list", args=[slug])),
-        "NO_PLAN": (_("Assigner un plan"), f"{record}?onglet=definition#plan"),
-        "EMPTY_PLAN": (_("Assigner un plan actif"), f"{record}?onglet=definition#plan"),
-        "PLAN_PAUSED": (_("Ouvrir les plans"), reverse("plan_list", args=[slug])),
-        "BELOW_MINIMUM": (_("Ouvrir les plans"), reverse("plan_list", args=[slug])),
-        "BALANCE_NOT_POSITIVE": (_("Imputer les avoirs"), f"{record}?onglet=factures#avoirs"),
-        "EXCLUDED": (_("Lever l’exclusion"), f"{record}?onglet=definition#relances"),
-        "CUSTOMER_ON_HOLD": (_("Lever l’attente"), f"{record}?onglet=definition#relances"),
-        "NOTHING_CHASEABLE": (_("Voir pourquoi"), f"{record}#pourquoi"),
-    }
-    remedy, url = remedies.get(reason.code, ("", ""))
+    campaign = Way(
+        _("Écrire par une campagne"),
+        reverse("campaign_new", args=[slug]) + f"?client={customer.pk}",
+    )
+    plan = Way(_("Assigner un plan"), f"{record}?onglet=definition#plan")
+    plans = Way(_("Ouvrir les plans"), reverse("plan_list", args=[slug]))
+    unapplied = Way(_("Imputer les avoirs"), f"{record}?onglet=factures#avoirs")
+    gap = Way(_("Signaler un écart"), f"{record}?onglet=historique&note=ecart")
+    relances = f"{record}?onglet=definition#relances"
+    ways = {
+        "NO_OPEN_INVOICE": [
+            campaign,
+            Way(_("Importer des factures"), reverse("import_list", args=[slug])),
+        ],
+        "NO_PLAN": [plan, campaign],
+        "EMPTY_PLAN": [Way(_("Assigner un plan actif"), plan.url), campaign],
+        "PLAN_PAUSED": [plans],
+        "BELOW_MINIMUM": [plans],
+        "BALANCE_NOT_POSITIVE": [unapplied, gap],
+        "EXCLUDED": [Way(_("Lever l’exclusion"), relances)],
+        "CUSTOMER_ON_HOLD": [Way(_("Lever l’attente"), relances)],
+        "NOTHING_CHASEABLE": [Way(_("Que faire ?"), f"{record}?onglet=pourquoi#pourquoi")],
+    }.get(reason.code, [])
     sentence = wording.sentence(reason, _)
+    if reason.code == "NOTHING_CHASEABLE":
+        sentence = set_aside_words(decision)
     if reason.code == "EXCLUDED" and not customer.excluded and customer.to_review:
         sentence = _("Ce client vient d’un FEC et reste à vérifier avant toute relance.")
-        remedy = _("Vérifier")
-    return State("none", _("Aucune action à effectuer"), sentence, remedy=remedy, remedy_url=url)
+        ways = [Way(_("Vérifier"), relances)]
+    return State("none", _("Aucune action à effectuer"), sentence, ways=tuple(ways))
+
+
+def _written(access: Access, message: Message, today: date) -> State:
+    """A step that is written and has not left: it waits for a person, or for its minute."""
+    what = f"{message.level_name or _('Niveau')}{french.NBSP}({message.level}), " + french.money(
+        message.amount_cents, message.currency
+    )
+    if message.status in HELD:
+        label = str(Channel(message.channel).label) if message.channel in Channel else ""
+        url = reverse("before_message", args=[access.organisation.slug, message.pk])
+        title = _("%(type)s à approuver") % {"type": label or _("Message")}
+        return State("pending", title, what, url=url if access.can_write else "")
+    at = timezone.localtime(message.not_before)
+    title = _("Prochaine action (automatique) le %(day)s") % {"day": french.date_text(at.date())}
+    detail = _("%(what)s, à partir de %(hour)s") % {"what": what, "hour": at.strftime("%H:%M")}
+    return State("coming", title, detail)
 
 
 def _coming(access: Access, look: Look, today: date, now: datetime) -> State | None:

@@ -3,6 +3,7 @@
 Each section costs a fixed number of queries, whatever the size of the ledger.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -77,6 +78,25 @@ def blocked_actions(access: Access) -> QuerySet[Action]:
     )
 
 
+def refused_for(access: Access, actions: Collection[Action]) -> dict[int, Message]:
+    """The message that came to nothing before each of these actions was asked of a person."""
+    found: dict[tuple[int, int | None, int | None], Message] = {}
+    for message in (
+        access.all(Message)
+        .filter(
+            customer_id__in={one.customer_id for one in actions},
+            status__in=[Status.FAILED, Status.BOUNCED],
+        )
+        .order_by("id")
+    ):
+        found[message.customer_id, message.reference_id, message.level] = message
+    return {
+        one.pk: found[key]
+        for one in actions
+        if (key := (one.customer_id, one.reference_id, one.level)) in found
+    }
+
+
 def summed(actions: QuerySet[Action]) -> Tally:
     """Count and cents of these actions."""
     found = actions.aggregate(lines=Count("pk"), cents=Coalesce(Sum("amount_cents"), 0))
@@ -97,11 +117,21 @@ def troubled_messages(access: Access, today: date) -> QuerySet[Message]:
         level=OuterRef("level"),
     )
     owed = MessageInvoice.objects.filter(message=OuterRef("pk"), invoice__balance_cents__gt=0)
+    # the action that its failure made is the line of this trouble
+    asked = Action.objects.filter(
+        organisation=OuterRef("organisation"),
+        customer=OuterRef("customer"),
+        reference_id=OuterRef("reference_id"),
+        level=OuterRef("level"),
+        status=Action.Status.OPEN,
+    ).exclude(reason="")
     failed = Q(status__in=[Status.FAILED, Status.BOUNCED], on__gte=today - timedelta(ERRORS_DAYS))
     failed &= ~Q(purpose=Message.Purpose.CAMPAIGN)  # told together, by `campaigns.to_repair`
     return (
         access.all(Message)
-        .filter(Q(status=Status.UNCERTAIN) | (failed & ~Exists(newer) & Exists(owed)))
+        .filter(
+            Q(status=Status.UNCERTAIN) | (failed & ~Exists(newer) & Exists(owed) & ~Exists(asked))
+        )
         .select_related("customer")
         .order_by("-id")
     )

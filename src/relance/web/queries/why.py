@@ -54,10 +54,17 @@ def why(
         asked.on,
         asked.state,
         answer(access.organisation, look, today=today),
-        facts(look, access.organisation.zone),
-        remedies(access, customer, look, today=today, actions=actions),
+        facts(look, access.organisation.zone, _owners(actions)),
+        # what is done today changes nothing of a day gone by
+        remedies(access, customer, look, today=today, actions=actions) if asked.on >= today else [],
         codes(look),
     )
+
+
+def _owners(actions: Sequence[Action]) -> str:
+    """Who is to do what waits, each once."""
+    names = [str(owner) for action in actions for owner in action.owners.all()]
+    return ", ".join(dict.fromkeys(names))
 
 
 def codes(look: Look) -> str:
@@ -77,11 +84,18 @@ def codes(look: Look) -> str:
     return ", ".join(kept[:8]) + (" …" if len(kept) > 8 else "")
 
 
-def facts(look: Look, zone: str) -> list[Fact]:
-    """What makes the answer true, each with its date; `zone`: that of the public holidays."""
-    found = [_customer_fact(reason) for reason in look.asked.decision.reasons]
+def facts(look: Look, zone: str, owners: str = "") -> list[Fact]:
+    """What makes the answer true, each with its date; `zone`: that of the public holidays.
+
+    `owners`: who is to do what waits to be done by hand (S3-26).
+    """
+    found = [
+        _customer_fact(reason)
+        for reason in look.asked.decision.reasons
+        if reason.code != "NOTHING_CHASEABLE"  # its invoices say why
+    ]
     for carrier in look.asked.decision.carriers[:3]:
-        found += _carrier_facts(look, carrier, zone)
+        found += _carrier_facts(look, carrier, zone, owners)
     rest = len(look.asked.decision.carriers) - 3
     if rest > 0:
         words = ngettext(
@@ -102,7 +116,7 @@ def _customer_fact(reason: engine.Reason) -> Fact:
     return Fact(reason.until, icon, tone, wording.sentence(reason, _), wording.advice(reason, _))
 
 
-def _carrier_facts(look: Look, carrier: engine.Carrier, zone: str) -> list[Fact]:
+def _carrier_facts(look: Look, carrier: engine.Carrier, zone: str, owners: str) -> list[Fact]:
     on, plan = look.asked.on, look.asked.case.plan
     if plan is None:
         return []
@@ -113,7 +127,7 @@ def _carrier_facts(look: Look, carrier: engine.Carrier, zone: str) -> list[Fact]
         return [*found, Fact(None, "info", "", title, detail)]
     found += _trigger_facts(carrier.step, carrier, on)
     found += _delay_facts(plan, carrier, on, zone)
-    return found + _by_hand_facts(carrier)
+    return found + _by_hand_facts(carrier, owners)
 
 
 def _reference_fact(plan: engine.Plan, carrier: engine.Carrier) -> Fact:
@@ -174,12 +188,14 @@ def _day_off(zone: str, first: date, wanted: date | None) -> date | None:
     return next((day for day in days if not is_working_day(zone, day)), None)
 
 
-def _by_hand_facts(carrier: engine.Carrier) -> list[Fact]:
+def _by_hand_facts(carrier: engine.Carrier, owners: str) -> list[Fact]:
     """What is left to a person, and why."""
     reason = wording.carrier_reason(carrier)
     if reason is None or carrier.code not in {"NO_RECIPIENT", "NO_TEMPLATE", "PENDING_MANUAL"}:
         return []
     advice = wording.advice(reason, _)
+    if owners:
+        advice = _("Responsable : %(names)s.") % {"names": owners} + f" {advice}"
     if carrier.code == "PENDING_MANUAL":
         return [Fact(carrier.wanted, "actions", "accent", _("À faire à la main"), advice)]
     return [Fact(carrier.wanted, "error", "late", wording.sentence(reason, _), advice)]

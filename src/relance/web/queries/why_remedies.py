@@ -33,7 +33,7 @@ class Remedy:
 def remedies(
     access: Access, customer: Customer, look: Look, *, today: date, actions: Sequence[Action]
 ) -> list[Remedy]:
-    """What to do, from today, whatever date was asked."""
+    """What to do about today's answer, or that of a day to come."""
     slug = access.organisation.slug
     record = reverse("customer_detail", args=[slug, customer.pk])
     found: list[Remedy] = []
@@ -169,7 +169,13 @@ def _ledger_remedies(
                     _("%(amount)s à répartir sur ses factures.") % {"amount": amount},
                     _("Imputer"),
                     f"{record}?onglet=factures#avoirs",
-                )
+                ),
+                Remedy(
+                    _("Signaler un écart"),
+                    _("Une note avec son nom et les références, pour qui tient les comptes."),
+                    _("Écrire"),
+                    f"{record}?onglet=historique&note=ecart",
+                ),
             ]
     return []
 

@@ -3,14 +3,17 @@
 from collections.abc import Collection
 from datetime import date
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation
+from relance.dunning.gather import HELD
 from relance.dunning.look import Look
 from relance.dunning.queries import Explanation
 from relance.engine import model as engine
 from relance.engine import wording
 from relance.engine.schedule import impossible
+from relance.outbox.models import Message
 from relance.web import french
 
 _NUMBERS = ("zéro", "un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "dix")
@@ -41,7 +44,9 @@ def answer(organisation: Organisation, look: Look, *, today: date) -> str:
     asked = look.asked
     hour = organisation.send_at.strftime("%H:%M")
     carrier = main_carrier(asked.decision)
-    if asked.state == "acted":
+    if asked.message is not None:
+        words = _not_gone(asked.message, today)
+    elif asked.state == "acted":
         words = _acted(asked, today)
     elif asked.state == "leaving":
         words = _leaving(asked, today, hour)
@@ -51,13 +56,75 @@ def answer(organisation: Organisation, look: Look, *, today: date) -> str:
         words = _waiting(asked, carrier, today)
     else:
         return _nothing(asked, today)
-    if asked.state in {"acted", "waiting"} and carrier is not None:
+    if asked.state in {"acted", "waiting", "held", "written"} and carrier is not None:
         words += " " + _then(carrier, asked.case.unreachable, today, hour)
     if asked.expected and asked.state in {"leaving", "pending"}:
         words += " " + _("Si rien n’est réglé d’ici là.")
     if not organisation.sending_on:
         words += " " + _(wording.SENTENCES["SENDING_OFF"])
     return words.strip().replace("..", ".")
+
+
+def _not_gone(message: Message, today: date) -> str:
+    """Written and not gone: never told as sent."""
+    name = message.level_name or _("Niveau")
+    what = {"what": french.quoted(f"{name}{french.NBSP}({message.level})")}
+    if message.status in HELD:
+        return _("%(what)s est écrit et attend l’accord d’une personne avant de partir.") % what
+    at = timezone.localtime(message.not_before)
+    what |= {"day": long_day(at.date(), today), "hour": at.strftime("%H:%M")}
+    return _("%(what)s est écrit et part %(day)s à partir de %(hour)s.") % what
+
+
+def set_aside_words(decision: engine.Decision) -> str:
+    """Why none of a customer's open invoices can be chased: the reason that they share, or each.
+
+    `Toutes ses factures font l'objet d'un litige`, `2 factures en litige, 1 promise.`
+    """
+    counts: dict[str, int] = {}
+    for reason in decision.invoice_reasons:
+        if reason.code not in {"SETTLED", "NOT_ISSUED"}:
+            counts[reason.code] = counts.get(reason.code, 0) + 1
+    if not counts:
+        return ""
+    if len(counts) == 1:
+        code, count = next(iter(counts.items()))
+        one = next(reason for reason in decision.invoice_reasons if reason.code == code)
+        if count == 1:
+            return _("Sa seule facture ouverte est mise à part. %(why)s") % {
+                "why": wording.sentence(one, _)
+            }
+        return _("Ses %(n)d factures ouvertes ont la même raison. %(why)s") % {
+            "n": count,
+            "why": _shared(code),
+        }
+    told = [_counted_reason(code, count) for code, count in counts.items()]
+    return _("Aucune de ses factures ouvertes ne peut être relancée : %(list)s.") % {
+        "list": ", ".join(told)
+    }
+
+
+def _shared(code: str) -> str:
+    return {
+        "PLAN_OFF": _("Le plan de relance est désactivé pour elles."),
+        "DISPUTED": _("Toutes sont en litige."),
+        "PROMISED": _("Le client a promis de les régler."),
+        "INVOICE_ON_HOLD": _("Toutes sont mises en attente."),
+        "BY_HAND_MODE": _("Leur mode de paiement ne se relance qu’à la main."),
+        "BEFORE_JUDGMENT": _("Une procédure collective interdit d’en demander le paiement."),
+    }.get(code, code)
+
+
+def _counted_reason(code: str, count: int) -> str:
+    word = {
+        "PLAN_OFF": _("sans plan"),
+        "DISPUTED": _("en litige"),
+        "PROMISED": _("sous promesse"),
+        "INVOICE_ON_HOLD": _("en attente"),
+        "BY_HAND_MODE": _("à relancer à la main"),
+        "BEFORE_JUDGMENT": _("sous procédure collective"),
+    }.get(code, code)
+    return f"{french.number(count)} {word}"
 
 
 def _acted(asked: Explanation, today: date) -> str:
@@ -181,4 +248,6 @@ def _nothing(asked: Explanation, today: date) -> str:
     if not reasons:
         return _prefix(asked, today) + "."
     first = reasons[0]
+    if first.code == "NOTHING_CHASEABLE":
+        return set_aside_words(asked.decision)
     return f"{wording.sentence(first, _)} {wording.advice(first, _)}".replace("..", ".")

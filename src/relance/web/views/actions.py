@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
+from email.utils import parseaddr
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -21,6 +23,9 @@ from relance.accounts.models import DunningRole, User
 from relance.dunning import messages, services, templating
 from relance.dunning.models import Action
 from relance.dunning.services.undo import cancel_message, unskip_action
+from relance.ledger import services as ledger
+from relance.ledger.models import Customer
+from relance.ledger.services import LedgerError
 from relance.outbox import mailboxes
 from relance.outbox import services as outbox
 from relance.outbox.mailboxes import Sender
@@ -169,6 +174,8 @@ def action_send(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     except services.Refused as no:
         action.refresh_from_db()
         return show_panel(request, access, action, refusal=str(no), form=form)
+    if form is None and request.POST.get("keep") == "1":
+        _keep_address(request, access, action, message.recipients)
     return done(
         request,
         access,
@@ -176,6 +183,21 @@ def action_send(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         said=_("Message à %(name)s, départ dans") % {"name": action.customer},
         undo=reverse("message_undo", args=[slug, message.pk]),
     )
+
+
+def _keep_address(
+    request: HttpRequest, access: Access, action: Action, recipients: list[str]
+) -> None:
+    """The address typed for one message becomes the client's (S3-14), who had none to use."""
+    address = parseaddr(recipients[0])[1]
+    with suppress(LedgerError):  # it leaves all the same; the record stays as it was
+        ledger.edit_customer(
+            customer=access.get(Customer, pk=action.customer_id),
+            changes={"email": address},
+            actor=access.user,
+            on=today_of(request, access),
+            now=moment(request),
+        )
 
 
 def _given(request: HttpRequest, form: WordsForm | None, user: User) -> dict[str, Any]:

@@ -136,7 +136,7 @@ def customer_context(
         "state": status.state_of(access, customer, look, actions, now=moment(request)),
         "plan": look.now.case.plan,
         "look": look,
-        "note_form": notes.NoteForm(access, auto_id="note_%s") if tab in _NOTED else None,
+        "note_form": notes.note_form(request, access, customer) if tab in _NOTED else None,
         **_why(access, customer, look, today, actions),
         **_toast(request, access, customer),
         **_TABS[tab](request, access, customer, look, today, chosen),

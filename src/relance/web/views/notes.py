@@ -17,7 +17,7 @@ from relance.dunning.models import Mention
 from relance.dunning.services import Refused
 from relance.dunning.services import notes as deeds
 from relance.history.models import Event
-from relance.ledger.models import Customer, Invoice
+from relance.ledger.models import Credit, Customer, Invoice
 from relance.web.requests import enter, moment, today_of, user_of
 
 
@@ -41,6 +41,27 @@ class NoteForm(forms.Form):
         others = [one.pk for one in deeds.members_of(access.organisation) if one != access.user]
         field: Any = self.fields["told"]
         field.queryset = User.objects.filter(pk__in=others).order_by("full_name", "email")
+
+
+def note_form(request: HttpRequest, access: Access, customer: Customer) -> NoteForm:
+    """An empty form, or with `note=ecart` what one tells of a balance that is not right (S3-06)."""
+    initial = {"text": _gap(access, customer)} if request.GET.get("note") == "ecart" else {}
+    return NoteForm(access, auto_id="note_%s", initial=initial)
+
+
+def _gap(access: Access, customer: Customer) -> str:
+    """The client's name and the references concerned, to be completed."""
+    invoices = access.all(Invoice).filter(customer=customer, balance_cents__gt=0)
+    credits_left = access.all(Credit).filter(customer=customer).exclude(left_cents=0)
+    numbers = [
+        *invoices.order_by("due", "id").values_list("number", flat=True)[:20],
+        *credits_left.order_by("on", "id").values_list("number", flat=True)[:20],
+    ]
+    return _("Écart de solde chez %(name)s (%(code)s). Références : %(numbers)s. Constaté : ") % {
+        "name": customer.name,
+        "code": customer.code,
+        "numbers": ", ".join(numbers) or "–",
+    }
 
 
 def _home(access: Access, customer_id: int, invoice_id: int | None) -> str:

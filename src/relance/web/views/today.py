@@ -125,14 +125,21 @@ def _errors(slug: str, access: Access, on: Any) -> dict[str, Any]:
     blocked = morning.blocked_actions(access)
     troubled = morning.troubled_messages(access, on)
     rows = []
-    for action in blocked[:SECTION_SHOWN]:
+    shown = list(blocked[:SECTION_SHOWN])
+    refused = morning.refused_for(access, shown)
+    for action in shown:
         row = _action_row(slug, action)
         if action.reason == "NO_TEMPLATE":
             row |= {"icon": "template", "context": _("Aucun modèle pour ce niveau")}
             row |= {"remedy": _("Choisir"), "remedy_url": reverse("plan_list", args=[slug])}
         else:
-            row |= {"icon": "users", "context": _("Aucune adresse e-mail valable")}
-            row |= {"remedy": _("Compléter"), "remedy_url": row["url"]}
+            message = refused.get(action.pk)
+            words = trouble_words(message) if message else _("Aucune adresse e-mail valable")
+            row |= {"icon": "error" if message else "users", "context": words}
+            row |= {
+                "remedy": _("Corriger") if message else _("Compléter"),
+                "remedy_url": row["url"],
+            }
         rows.append(row | {"tone": "is-late"})
     for message in troubled[:SECTION_SHOWN]:
         uncertain = message.status == "uncertain"
