@@ -78,6 +78,11 @@ class Group:
         return self.count - len(self.rows)
 
     @property
+    def able(self) -> bool:
+        """Whether anything of this client can be ticked."""
+        return any(not row.why for row in self.rows)
+
+    @property
     def ticked(self) -> bool:
         """Whether anything of this client is ticked."""
         return any(row.ticked for row in self.rows)
@@ -409,6 +414,21 @@ def per_level(lines: QuerySet[BatchLine]) -> list[PerLevel]:
         PerLevel(level, name, messages, count, [(c, currency) for currency, c in sums.items()])
         for (level, name), (messages, count, sums) in sorted(found.items())
     ]
+
+
+def together(levels: Sequence[PerLevel]) -> PerLevel:
+    """The levels as one sum."""
+    sums: dict[str, int] = defaultdict(int)
+    for one in levels:
+        for cents, currency in one.sums:
+            sums[currency] += cents
+    return PerLevel(
+        0,
+        "",
+        sum(one.messages for one in levels),
+        sum(one.invoices for one in levels),
+        [(cents, currency) for currency, cents in sums.items()],
+    )
 
 
 def held_back(lines: QuerySet[BatchLine]) -> list[Held]:

@@ -210,20 +210,22 @@ def batch_preview(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     if batch.options.get("checked") != today.isoformat():
         batch = selection.check(batch, on=today)
     lines = selection.filled(batch)
-    leaving = lines.filter(level__isnull=False).order_by("id")
+    going = lines.filter(level__isnull=False).order_by("id")
     number = _number(request.GET.get("n"))
-    count = leaving.count()
+    count = going.count()
     number = max(1, min(number, count))
+    levels = reading.per_level(lines)
     context = {
         **_bar(request, access, batch),
-        "levels": reading.per_level(lines),
+        "levels": levels,
+        "leaving": reading.together(levels),
         "held": reading.held_back(lines),
         "count": count,
         "number": number,
         "previous": number - 1,
         "next": number + 1,
         "warned": batch.options.get("warned", 0),
-        **_sample(request, access, batch, leaving[number - 1 : number]),
+        **_sample(request, access, batch, going[number - 1 : number]),
     }
     return render(request, "batches/preview.html", context)
 
@@ -272,7 +274,7 @@ def batch_detail(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
             return redirect("batch_selection", slug, pk)
         raise Http404
     wanted = request.GET.get("vue", "")
-    lines = batch.lines.select_related("customer").order_by("id")
+    lines = batch.lines.select_related("customer").order_by("customer__search", "id")
     if wanted == "refuses":
         lines = lines.filter(status=BatchLine.Status.REFUSED)
     page = Paginator(lines, 50).get_page(request.GET.get("page", "1"))
@@ -301,14 +303,16 @@ def batch_progress(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 def _progress(access: Access, batch: Batch) -> dict[str, Any]:
     gone = batches.departures(batch)
     url = reverse("batch_progress", args=[access.organisation.slug, batch.pk])
+    running = batch.status == Batch.Status.RUNNING
     return {
         "access": access,
         "batch": batch,
         "gone": gone,
         "text": _progress_words(batch),
         "handled": batch.done + batch.refused,
-        "running": batch.status == Batch.Status.RUNNING,
-        "url": f"{url}?encours=1",
+        "running": running,
+        "leaving": bool(gone.waiting) and batch.channel == "email",
+        "url": f"{url}?encours=1" if running else url,
         "can_stop": batch.status in batches.AT_WORK or gone.waiting,
     }
 

@@ -16,8 +16,8 @@ from relance.web.queries import batches as reading
 METHODS = [
     (Channel.LETTER.value, _("Courrier")),
     (Channel.EMAIL.value, _("Mail")),
-    (Channel.SMS.value, _("SMS")),
 ]
+"""SMS stands beside them, and says that no operator is connected."""
 
 
 class FilterForm(forms.Form):
@@ -51,7 +51,10 @@ class FilterForm(forms.Form):
     )
     texte = forms.CharField(label=_("Client ou n° de facture"), required=False, max_length=100)
     methode = forms.ChoiceField(
-        label=_("Méthode d’envoi"), choices=METHODS[:2], initial=Channel.EMAIL.value
+        label=_("Méthode d’envoi"),
+        choices=METHODS,
+        initial=Channel.EMAIL.value,
+        widget=forms.RadioSelect,
     )
     grouper = forms.BooleanField(label=_("Grouper les relances par client"), required=False)
 
