@@ -20,7 +20,9 @@ LETTER = StepValues("Lettre", "due", 7, "letter", False, None, None)
 def by_mail(plan: Plan) -> StepValues:
     """An automatic e-mail at J+7 in the words of the plan's first template."""
     template = plan.steps.filter(template__isnull=False)[0].template_id
-    return LETTER._replace(channel="email", automatic=True, template_id=template)
+    return LETTER._replace(
+        channel="email", automatic=True, template_id=template, send_without_pdf=True
+    )
 
 
 def save(plan: Plan, owner: User, *steps: StepValues) -> Plan:
