@@ -14,7 +14,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from relance.accounts.models import Organisation, User
 from relance.dunning import run
-from relance.dunning.models import Action, Plan, Template
+from relance.dunning.models import Action, Plan, PlanRule, Template
 from relance.ledger.models import Import
 from relance.outbox.models import Message, Status
 from tests.conftest import NOW, TODAY, at, make_customer, make_invoice
@@ -36,6 +36,10 @@ def lived_in(
         make_invoice(customer, f"F-{number}", TODAY - timedelta(days=late), 123_456)
     nobody = make_customer(organisation, plan, "Sans adresse", email="")
     make_invoice(nobody, "F-9", TODAY - timedelta(days=9), 5_000)
+    condition = {"field": "city", "op": "is", "value": ["Brest", "Quimper"]}
+    PlanRule.objects.create(
+        organisation=organisation, position=1, plan=plan, conditions=[condition]
+    )
     Import.objects.create(
         organisation=organisation,
         kind="invoices",

@@ -46,9 +46,11 @@ def test_a_rule_is_tried_before_it_is_kept(
     for n in range(3):
         make_customer(organisation, None, f"Client {n}", code=f"C{n}", city="Brest")
 
+    make_customer(organisation, plan, "Choisi", code="M", city="Brest")
     text = words(post(camille, "essai/", plan=plan.pk, city="brest, Quimper"))
 
-    assert "Cette règle donnerait le plan Standard à 3 clients" in text
+    assert "1 autre client y répond, mais son plan a été choisi à la main." in text
+    assert "Cette règle donnerait le plan Standard à 3\xa0clients" in text
     assert "dont 3 en changeraient." in text
     assert "Client 0, Client 1, Client 2" in text
     assert not PlanRule.objects.exists()

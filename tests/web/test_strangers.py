@@ -13,7 +13,7 @@ from django.urls.converters import IntConverter
 
 from relance.accounts.models import Organisation, User
 from relance.dunning import run
-from relance.dunning.models import Action, Plan, Template
+from relance.dunning.models import Action, Plan, PlanRule, Template
 from relance.ledger.models import Contact, Credit, Customer, Import, Invoice, Site
 from relance.outbox.models import Message
 from tests.conftest import NOW, TODAY, make_customer, make_invoice
@@ -21,7 +21,19 @@ from tests.conftest import NOW, TODAY, make_customer, make_invoice
 OPEN_TO_ALL = {"login"}
 OF_NO_DOSSIER = {"home", "login", "logout"}
 WITHOUT_ORGANISATION = {"accounts.User", "accounts.Firm", "accounts.FirmMembership"}
-NAMED = (Customer, Invoice, Action, Message, Plan, Template, Contact, Site, Credit, Import)
+NAMED = (
+    Customer,
+    Invoice,
+    Action,
+    Message,
+    Plan,
+    PlanRule,
+    Template,
+    Contact,
+    Site,
+    Credit,
+    Import,
+)
 DJANGO = {"auth", "contenttypes", "sessions"}
 
 
@@ -64,6 +76,7 @@ def full(organisation: Organisation, plan: Plan, template: Template, owner: User
     make_invoice(call, "F-2", TODAY - timedelta(days=7))
     Contact.objects.create(organisation=organisation, customer=customer, name="Mme Delmas")
     Site.objects.create(organisation=organisation, customer=customer, name="Quai Ouest")
+    PlanRule.objects.create(organisation=organisation, position=1, plan=plan)
     Credit.objects.create(
         organisation=organisation,
         customer=customer,

@@ -128,6 +128,7 @@ class Builder:
                 actor=self.people[CAMILLE],
                 on=first,
                 now=now,
+                given_by="import",
             )
         Customer.objects.filter(organisation=self.organisation).update(created_at=now)
 

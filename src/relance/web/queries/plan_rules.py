@@ -27,11 +27,15 @@ class Row(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """What a rule being typed would give: to how many, how many would change, who for instance."""
+    """What a rule being typed would give: to how many, how many would change, who for instance.
+
+    `kept`: those who fit it too, but whose plan a person chose.
+    """
 
     plan: str
     fit: rules.Fit
     examples: list[str]
+    kept: int
 
 
 def rows(organisation: Organisation) -> list[Row]:
@@ -49,7 +53,8 @@ def trial(organisation: Organisation, rule: PlanRule) -> Trial:
     order, place = rules.with_new(rules.rules_of(organisation), rule)
     given = rules.given_by_rule(organisation, order, place)
     names = list(given.values_list("name", flat=True)[:EXAMPLES])
-    return Trial(rule.plan.name, rules.fits(organisation, order)[place], names)
+    kept = rules.kept_by_hand(organisation).filter(rules.rule_q(organisation, rule.conditions))
+    return Trial(rule.plan.name, rules.fits(organisation, order)[place], names, kept.count())
 
 
 def people(organisation: Organisation) -> dict[int, str]:
