@@ -146,6 +146,7 @@ def test_any_other_language_is_answered_in_french(client: Client) -> None:
 def test_every_place_of_the_navigation_is_headed_in_english(
     in_english: Client, organisation: Organisation, owner: User, name: str, title: str
 ) -> None:
+    User.objects.filter(pk=owner.pk).update(language="en")
     in_english.force_login(owner)
     response = in_english.get(reverse(name, args=[organisation.slug]))
     assert response.status_code == 200

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from relance.dunning import batch_kinds, run
+from relance.dunning import batch_kinds, recaps, run
 from relance.dunning.batches import Pace
 
 log = logging.getLogger(__name__)
@@ -17,6 +17,7 @@ Part = tuple[str, Callable[[datetime], object]]
 PARTS: Sequence[Part] = (
     ("the day's runs", run.tick),
     ("batches", lambda now: batch_kinds.work(now, Pace(seconds=SECONDS_FOR_BATCHES))),
+    ("regular e-mails", recaps.work),
 )
 
 
@@ -33,3 +34,4 @@ def whole_tick(now: datetime) -> None:
     """The same for `relance worker --once`: batches are done to their end."""
     run.tick(now)
     batch_kinds.work(now)
+    recaps.work(now)

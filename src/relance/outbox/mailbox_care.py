@@ -1,7 +1,9 @@
 """Mailboxes from their connection to their removal, and what happens while one does not work."""
 
 from datetime import date, datetime, timedelta
+from email.utils import format_datetime, make_msgid
 
+from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import F
 
@@ -11,7 +13,7 @@ from relance.history.services import Fact
 from relance.outbox import mailboxes
 from relance.outbox.channels.base import DeliveryError
 from relance.outbox.channels.email.check import Trial, check, fault_of
-from relance.outbox.channels.email.mime import Envelope
+from relance.outbox.channels.email.mime import Envelope, letter_of
 from relance.outbox.models import WAITING, Mailbox, Message, Status
 from relance.outbox.secrets import renewed, sealed
 
@@ -187,3 +189,20 @@ def _tell(mailbox: Mailbox, kind: str, *, actor: User, on: date, now: datetime) 
         "own": mailbox.owner_id is not None,
     }
     history.append(mailbox.organisation, [Fact(kind, now, on, data=data, actor=actor)])
+
+
+def letter_to(mailbox: Mailbox, to: str, *, subject: str, text: str, at: datetime) -> Envelope:
+    """A plain message from the mailbox, to try it out."""
+    domain = mailbox.address.rpartition("@")[2].encode("idna").decode("ascii")
+    mail = EmailMessage(
+        subject=subject,
+        body=text,
+        from_email=mailboxes.mailbox_words(mailbox.name, mailbox.address),
+        to=[to],
+        headers={
+            "Message-ID": make_msgid(domain=domain),
+            "Date": format_datetime(at),
+            "Auto-Submitted": "auto-generated",
+        },
+    )
+    return letter_of(mail)

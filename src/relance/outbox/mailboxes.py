@@ -127,6 +127,11 @@ def _rank(one: Sender) -> int:
     return 2 if one.key == ORGANISATION else 3
 
 
+def system_address() -> str:
+    """The installation's own address, without a name (S2-19)."""
+    return parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+
+
 def mailbox_words(name: str, address: str) -> str:
     """`"Name" <address>` as RFC 5322 writes it; a name can neither end nor escape its quotes."""
     shown = name.replace('"', "").replace("\\", "")
@@ -163,7 +168,7 @@ def _organisation(organisation: Organisation, replies: str) -> Sender:
 
 
 def _system(organisation: Organisation, replies: str) -> Sender:
-    address = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+    address = system_address()
     return Sender(
         SYSTEM,
         _("%(address)s (adresse de l’installation)") % {"address": address},

@@ -19,7 +19,7 @@ from relance.web import french
 from relance.web.queries import chase_list
 from relance.web.queries import today as morning
 
-PLACES = {"message": "outbox", "departure": "today", "sending": "outbox"}
+PLACES = {"message": "outbox", "departure": "today", "sending": "outbox", "mailbox": "settings"}
 """First word of a page's name, when it is not that of its place in the navigation."""
 
 
@@ -68,7 +68,7 @@ def _nav(request: HttpRequest, access: Access, now: datetime) -> list[dict[str, 
             ("dashboard", "dashboard", _("Tableau de bord"), _("Tableau"), 0),
             ("chase_list", "loop", _("À relancer"), "", chase_list.waiting(access, today)),
             ("customer_list", "clients", _("Clients"), _("Clients"), 0),
-            ("batch_relances", "send", _("Relances clients"), "", 0),
+            ("batch_relances", "table", _("Relances clients"), "", 0),
             ("action_list", "actions", _("Actions"), _("Actions"), waiting + trouble.mine),
             ("before_list", "eye", _("Avant l’envoi"), "", morning.to_approve(access)),
             ("campaign_list", "megaphone", _("Campagnes"), "", 0),

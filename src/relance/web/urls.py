@@ -34,6 +34,7 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("connexion/", home.LoginView.as_view(), name="login"),
     path("deconnexion/", auth.LogoutView.as_view(), name="logout"),
+    path("", include(preferences.door_urlpatterns)),
     path("d/<slug:slug>/", include(today.urlpatterns)),
     path("d/<slug:slug>/", include(dashboard.urlpatterns)),
     path("d/<slug:slug>/", include(customers.urlpatterns)),

@@ -118,7 +118,7 @@ def sender_for(organisation: Organisation, actor: User, key: str) -> Sender | No
         return mailboxes.sender_of(organisation, actor, key) if key else None
     except mailboxes.UnknownSenderError as gone:
         raise Refused(
-            _("Cette adresse d’envoi n’existe plus : choisissez-en une autre."), "UNKNOWN_SENDER"
+            _("Cette adresse d’envoi n’existe plus : choisissez-en une autre."), "UNKNOWN_SENDER"
         ) from gone
 
 
@@ -129,11 +129,11 @@ def queue_one(draft: outbox.Draft, *, now: datetime) -> Message:
         return queued.messages[0]
     refusal = queued.refused[0]
     if refusal.code == "BAD_ADDRESS":
-        text = _("L’adresse « %(address)s » n’est pas valable.") % {"address": refusal.detail}
+        text = _("L’adresse « %(address)s » n’est pas valable.") % {"address": refusal.detail}
     elif refusal.code == "NO_RECIPIENT":
         text = _("Ce client n’a aucune adresse e-mail valable.")
     elif refusal.code == "NO_ADDRESS":
-        text = _("Ce client n’a pas d’adresse postale complète : rue, code postal et ville.")
+        text = _("Ce client n’a pas d’adresse postale complète : rue, code postal et ville.")
     else:
         text = _("Ce message est déjà en route.")
     raise Refused(text, refusal.code)

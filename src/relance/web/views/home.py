@@ -1,11 +1,15 @@
 """The door: logging in, and the way to one's first dossier."""
 
+from typing import Any
+
 from django.contrib.auth import views as auth
 from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 
+from relance.accounts import throttle
 from relance.accounts.access import organisations_of
 from relance.web.requests import user_of
 
@@ -16,7 +20,26 @@ class LoginForm(AuthenticationForm):
     error_messages = {
         "invalid_login": _("Cette adresse et ce mot de passe ne vont pas ensemble."),
         "inactive": _("Ce compte est fermé."),
+        "locked": _(
+            "Trop d’essais pour cette adresse. Attendez un quart d’heure, puis réessayez ; "
+            "votre mot de passe n’a pas changé."
+        ),
     }
+
+    def clean(self) -> dict[str, Any]:
+        """Refused without looking at the password once too many were wrong."""
+        email = str(self.cleaned_data.get("username") or "")
+        where = str(self.request.META.get("REMOTE_ADDR", "")) if self.request else ""
+        if throttle.is_locked(email, where):
+            raise ValidationError(self.error_messages["locked"], "locked")
+        try:
+            data: dict[str, Any] = super().clean()
+        except ValidationError:
+            throttle.failed(email, where)
+            raise
+        if self.get_user():
+            throttle.succeeded(email, where)
+        return data
 
 
 class LoginView(auth.LoginView):

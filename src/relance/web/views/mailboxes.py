@@ -1,5 +1,257 @@
-"""Mails: the sender address and the mailboxes (S2-19…23, S4-04…06)."""
+"""Mailboxes: the organisation's (Paramètres › Mails) and one's own (S2-22, S4-04, S4-05)."""
 
-from django.urls import URLPattern
+from typing import Any
 
-urlpatterns: list[URLPattern] = []
+from django import forms
+from django.conf import settings
+from django.contrib import messages as notes
+from django.core.cache import cache
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django.views.decorators.http import require_http_methods, require_POST
+
+from relance.accounts.access import Access
+from relance.accounts.models import DunningRole
+from relance.outbox import mailbox_care
+from relance.outbox.channels.email.check import Trial
+from relance.outbox.models import Mailbox
+from relance.web import mailbox_words
+from relance.web.requests import enter, moment, today_of, user_of
+
+TRIAL_SECONDS = 30
+
+
+class MailboxForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Where and how to connect; the password is typed, kept encrypted, and never shown again."""
+
+    password = forms.CharField(
+        label=lazy("Mot de passe"),
+        max_length=200,
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    class Meta:
+        model = Mailbox
+        fields = ["address", "name", "host", "port", "security", "username"]
+        labels = {
+            "address": lazy("Adresse e-mail"),
+            "name": lazy("Nom affiché"),
+            "host": lazy("Serveur d’envoi (SMTP)"),
+            "port": lazy("Port"),
+            "security": lazy("Chiffrement"),
+            "username": lazy("Identifiant"),
+        }
+        help_texts = {
+            "address": lazy("Les relances partiront de cette adresse."),
+            "name": lazy("Ce que vos clients lisent comme expéditeur."),
+            "host": lazy("Votre hébergeur le donne, par exemple smtp.votre-domaine.fr."),
+            "port": lazy("587 avec STARTTLS, 465 avec TLS."),
+            "username": lazy("Souvent l’adresse elle-même."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["port"].min_value = 1  # type: ignore[attr-defined]
+        kept = bool(self.instance.secret)
+        self.fields["password"].help_text = (
+            _("Il est enregistré, chiffré. Laissez vide pour le garder.")
+            if kept
+            else _("Il est chiffré aussitôt et ne sera plus jamais montré.")
+        )
+
+    def clean_name(self) -> str:
+        """On one line: it stands in the headers of messages."""
+        return " ".join(str(self.cleaned_data["name"]).split())
+
+    def clean_host(self) -> str:
+        """A bare name: no scheme, no path, nothing around it."""
+        host = str(self.cleaned_data["host"]).strip().rstrip(".").lower()
+        if not host or any(sign.isspace() or sign in "/@:?#\\" for sign in host.replace("::", "")):
+            raise forms.ValidationError(_("Écrivez seulement le nom du serveur."))
+        return host
+
+    def clean_port(self) -> int:
+        port = int(self.cleaned_data["port"])
+        if not 1 <= port <= 65535:
+            raise forms.ValidationError(_("Un port va de 1 à 65535."))
+        return port
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        if data.get("password") and not data["password"].isascii():
+            self.add_error("password", mailbox_words.sentence("LOGIN_NOT_ASCII", self.instance))
+        in_clear = data.get("security") == Mailbox.Security.NONE and data.get("username")
+        if in_clear and not settings.SMTP_PRIVATE_NETWORKS:
+            self.add_error(
+                "security", _("Sans chiffrement, le mot de passe voyagerait à découvert.")
+            )
+        return data
+
+
+@require_http_methods(["GET", "POST"])
+def mailbox_new(request: HttpRequest, slug: str) -> HttpResponse:
+    """A mailbox of the organisation, by an administrator."""
+    access = enter(request, slug, DunningRole.ADMIN)
+    return _edit(request, access, Mailbox(organisation=access.organisation))
+
+
+@require_http_methods(["GET", "POST"])
+def mailbox_own(request: HttpRequest, slug: str) -> HttpResponse:
+    """One's own mailbox: connect it, or to the one connected already."""
+    access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
+    user = user_of(request)
+    known = access.all(Mailbox).filter(owner=user, retired_at=None).order_by("pk").first()
+    if known:
+        return redirect("mailbox_detail", slug, known.pk)
+    mailbox = Mailbox(
+        organisation=access.organisation, owner=user, address=user.email, name=user.full_name
+    )
+    mailbox.username = user.email
+    return _edit(request, access, mailbox)
+
+
+@require_http_methods(["GET", "POST"])
+def mailbox_detail(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """One mailbox: its settings, whether it works, and what one can do with it."""
+    access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
+    return _edit(request, access, _mailbox(access, pk))
+
+
+@require_POST
+def mailbox_test(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """Connect for real, and with `envoyer` send a message to oneself."""
+    access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
+    mailbox, user = _mailbox(access, pk), user_of(request)
+    busy = f"mailbox-trial-{user.pk}"
+    if not cache.add(busy, 1, TRIAL_SECONDS):
+        notes.warning(request, _("Un essai est déjà en cours : attendez qu’il finisse."))
+        return redirect("mailbox_detail", slug, pk)
+    letter = None
+    if "envoyer" in request.POST:
+        letter = mailbox_care.letter_to(
+            mailbox,
+            user.email,
+            subject=_("Essai de votre boîte d’envoi"),
+            text=_("Si vous lisez ceci, vos relances peuvent partir de %(address)s.\n")
+            % {"address": mailbox.address},
+            at=moment(request),
+        )
+    try:
+        trial = mailbox_care.try_out(mailbox, now=moment(request), letter=letter)
+    finally:
+        cache.delete(busy)
+    return _page(request, access, mailbox, MailboxForm(instance=mailbox), trial=trial)
+
+
+@require_POST
+def mailbox_default(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """Let everything automatic leave from this mailbox, or from it no more."""
+    access = enter(request, slug, DunningRole.ADMIN)
+    mailbox = _mailbox(access, pk)
+    chosen = None if mailbox.is_default else mailbox
+    try:
+        mailbox_care.make_default(access.organisation, chosen, **_deed(request, access))
+    except mailbox_care.MailboxError:
+        notes.error(request, _("Testez d’abord cette boîte : elle n’a pas encore fonctionné."))
+    return redirect("mailbox_detail", slug, pk)
+
+
+@require_POST
+def mailbox_remove(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """Forget a mailbox and its password; what waited leaves from elsewhere."""
+    access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
+    mailbox = _mailbox(access, pk)
+    try:
+        moved = mailbox_care.retire(mailbox, **_deed(request, access))
+    except mailbox_care.MailboxError:
+        notes.error(request, _("Des messages partent par cette boîte en ce moment : réessayez."))
+        return redirect("mailbox_detail", slug, pk)
+    if moved:
+        said = _("Boîte retirée. Messages qui partiront de l’adresse de l’entreprise : %(n)s.")
+        notes.success(request, said % {"n": moved})
+    else:
+        notes.success(request, _("Boîte retirée, mot de passe oublié."))
+    return redirect(_back(access, mailbox))
+
+
+def _mailbox(access: Access, pk: int) -> Mailbox:
+    """His own, or the organisation's for an administrator; nobody opens that of another."""
+    mailbox = access.get(Mailbox, pk=pk, retired_at=None)
+    if mailbox.owner_id is None:
+        access.require(DunningRole.ADMIN)
+    elif mailbox.owner_id != access.user.pk:
+        raise Http404
+    return mailbox
+
+
+def _deed(request: HttpRequest, access: Access) -> dict[str, Any]:
+    return {
+        "actor": user_of(request),
+        "on": today_of(request, access),
+        "now": moment(request),
+    }
+
+
+def _edit(request: HttpRequest, access: Access, mailbox: Mailbox) -> HttpResponse:
+    form = MailboxForm(request.POST if request.method == "POST" else None, instance=mailbox)
+    if request.method == "POST" and form.is_valid():
+        typed = form.cleaned_data["password"] or None
+        if not form.cleaned_data["username"]:
+            typed = ""
+        try:
+            mailbox_care.save(form.instance, password=typed, **_deed(request, access))
+        except mailbox_care.MailboxError as error:
+            if error.code == "ADDRESS_TAKEN":
+                form.add_error("address", _("Une boîte est déjà connectée pour cette adresse."))
+            else:
+                form.add_error(
+                    "password",
+                    _("Le serveur ou l’identifiant change : tapez de nouveau le mot de passe."),
+                )
+        else:
+            notes.success(request, _("Boîte enregistrée. Testez-la : elle servira ensuite."))
+            return redirect("mailbox_detail", access.organisation.slug, form.instance.pk)
+    return _page(request, access, mailbox, form)
+
+
+def _page(
+    request: HttpRequest,
+    access: Access,
+    mailbox: Mailbox,
+    form: MailboxForm,
+    *,
+    trial: Trial | None = None,
+) -> HttpResponse:
+    context = {
+        "access": access,
+        "mailbox": mailbox,
+        "stored": mailbox if mailbox.pk else None,
+        "own": mailbox.owner_id is not None,
+        "form": form,
+        "trial": trial,
+        "lines": mailbox_words.lines_of(trial, mailbox) if trial else [],
+        "trouble": mailbox_words.trouble_of(mailbox),
+        "demo": settings.DEMO,
+        "back": _back(access, mailbox),
+    }
+    return render(request, "mailboxes/detail.html", context)
+
+
+def _back(access: Access, mailbox: Mailbox) -> str:
+    name = "settings_mails" if mailbox.owner_id is None else "preferences_detail"
+    return reverse(name, args=[access.organisation.slug])
+
+
+urlpatterns = [
+    path("parametres/mails/boites/nouvelle/", mailbox_new, name="mailbox_new"),
+    path("preferences/boite/", mailbox_own, name="mailbox_own"),
+    path("boites/<int:pk>/", mailbox_detail, name="mailbox_detail"),
+    path("boites/<int:pk>/tester/", mailbox_test, name="mailbox_test"),
+    path("boites/<int:pk>/defaut/", mailbox_default, name="mailbox_default"),
+    path("boites/<int:pk>/retirer/", mailbox_remove, name="mailbox_remove"),
+]

@@ -16,8 +16,9 @@ from email.header import Header
 from email.utils import encode_rfc2231, format_datetime, parseaddr
 from functools import lru_cache
 from pathlib import PurePath
+from typing import Any
 
-from django.core.mail.message import sanitize_address
+from django.core.mail.message import EmailMessage, sanitize_address
 from django.utils import timezone
 
 from relance.outbox.channels.base import DeliveryError
@@ -58,6 +59,13 @@ def envelope(message: Message, *, at: datetime) -> Envelope:
             f"{len(data)} bytes with the attachments; at most {MAX_BYTES}", permanent=True, code=552
         )
     return Envelope(sender, recipients, data)
+
+
+def letter_of(mail: EmailMessage) -> Envelope:
+    """A mail of Django's as it leaves: for what is no message to a customer."""
+    message: Any = mail.message()
+    to = [_bare(one) for one in mail.to]
+    return Envelope(_bare(mail.from_email), to, message.as_bytes(linesep="\r\n"))
 
 
 def _headers(message: Message, at: datetime) -> Iterator[tuple[str, str]]:
