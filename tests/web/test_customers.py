@@ -391,3 +391,12 @@ def test_names_and_notes_are_text_never_markup(
         assert "<script>alert" not in raw
         assert "<img src=x" not in raw
         assert "<i>F</i>" not in raw
+
+
+def test_the_panel_of_a_client_opened_by_itself_leads_to_the_list_that_holds_it(
+    camille: Client, customer: Customer
+) -> None:
+    answer = camille.get(f"{D}/clients/{customer.pk}/panneau/", follow=True)
+
+    assert answer.redirect_chain[-1][0].endswith(f"/clients/?client={customer.pk}")
+    assert "<html" in answer.content.decode()
