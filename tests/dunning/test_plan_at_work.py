@@ -204,7 +204,7 @@ def test_an_invoice_belongs_to_a_level_from_its_day_on(
 def test_nobody_is_contacted_twice_within_the_delay(
     organisation: Organisation, plan: Plan, owner: User, customer: Customer
 ) -> None:
-    """S3-20 to S3-24: DMC 5 by default, second at +7, third asked at +10 leaves at +12."""
+    """S3-20, S3-21, S3-22, S3-23, S3-24: 5 days by default; second at +7, third at +12, not +10."""
     assert Plan(organisation=organisation, name="Neuf").min_contact_days == 5
     organisation.zone = "none"
     organisation.save()

@@ -231,3 +231,24 @@ def test_a_level_keeps_its_owners_functions_and_confirmation(
     assert (second.to_confirm, second.functions) == (True, ["Comptable", "direction"])
     assert list(call.owners.all()) == [marie]
     assert save(camille, plan, **{"niveau-3-owners": "999999"}).status_code == 200
+
+
+def test_everything_about_plans_is_open_to_every_dossier(client: Client, stranger: User) -> None:
+    """S4-02, S4-01: no subscription: a dossier founded a minute ago has one plan for the company,
+    with automatic levels, rules, files and the rehearsal.
+    """
+    client.force_login(stranger)
+    home = "/d/ailleurs/plans/"
+    begun = client.post("/d/ailleurs/modeles/commencer/")
+    plan = Plan.objects.get(is_default=True)
+    assert begun.headers["Location"] == f"{home}{plan.pk}/"
+    assert plan.steps.filter(automatic=True).count() == 3
+
+    for page in ("", f"{plan.pk}/", "nouveau/", "regles/", "affectations/"):
+        text = words(client.get(home + page)).lower()
+        assert "abonnement" not in text
+        assert "seul un administrateur" not in text
+    saved = client.post(f"{home}{plan.pk}/", typed(plan, **{"niveau-3-automatic": ""}))
+    assert saved.status_code == 302
+    played = client.post(f"{home}rejeu/", typed(plan) | {"do": "play:"})
+    assert "Rejoué sur 12 mois" in words(played)
