@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from django.core.paginator import Page, Paginator
+from django.core.paginator import Page
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext
@@ -18,13 +18,15 @@ from django.utils.translation import gettext_lazy as _
 
 from relance.accounts.access import Access
 from relance.dunning import queries as dunning
-from relance.dunning.models import Plan
+from relance.dunning.models import Assignment, Plan
 from relance.engine import wording
 from relance.formats.text import fold
+from relance.ledger.expressions import Minus
 from relance.ledger.models import Customer, Dispute, Hold, Invoice, Payment
 from relance.web import french
+from relance.web.queries.paging import PAGE, page_of
+from relance.web.queries.search import numbered
 
-PAGE = 50
 NO_PLAN = "aucun"
 
 STATES: dict[str, Any] = {
@@ -46,7 +48,7 @@ BUCKETS: dict[str, tuple[Any, int | None, int | None]] = {
 """Label, fewest and most calendar days late."""
 
 SORTS: dict[str, tuple[str, ...]] = {
-    "client": ("customer__name", "due", "id"),
+    "client": ("customer__search", "customer", "due", "id"),
     "numero": ("number",),
     "echeance": ("due", "id"),
     "retard": ("-due", "-id"),
@@ -55,6 +57,11 @@ SORTS: dict[str, tuple[str, ...]] = {
     "niveau": ("chase__level", "due", "id"),
 }
 DEFAULT_SORT = "-retard"
+BY_CHASE = {"relance": "last_on", "niveau": "level"}
+CHASE_ORDER = {"last_on": ["last_on", "invoice"], "level": ["level", "last_on", "invoice"]}
+"""Orders of what was last done, as its indexes have them."""
+FEW = 400
+"""Clients that are named one by one in the question; more of them are asked about each invoice."""
 
 
 def columns() -> dict[str, str]:
@@ -138,13 +145,35 @@ def rows_page(
     on = filters.on or today
     found = selection(access, filters, on=on, today=today)
     # The database sorts and skips numbers only; the lines of the page are read afterwards.
-    shown = Paginator(found.values_list("pk", flat=True), PAGE).get_page(page)
-    keys = list(shown.object_list)
+    shown = page_of(found, page)
+    first = (shown.number - 1) * PAGE
+    keys = _keys(found, filters.sort, first, first + PAGE)
     known = {one.pk: one for one in _read(access, keys, on=on, today=today)}
     invoices = [known[key] for key in keys if key in known]
     bolts = automatic(access, invoices, today) if on == today else set()
     steps = _step_counts(access, invoices)
     return shown, [_row(one, on, steps, bolts) for one in invoices]
+
+
+def _keys(found: QuerySet[Any], sort: str, first: int, last: int) -> list[int]:
+    """The keys of one page. Those never chased have no row to be sorted by: they come apart.
+
+    So the database walks the index of what was last done, instead of sorting every invoice.
+    """
+    if sort.removeprefix("-") not in BY_CHASE:
+        return list(found.values_list("pk", flat=True)[first:last])
+    name, down = BY_CHASE[sort.removeprefix("-")], sort.startswith("-")
+    chased = found.filter(
+        chase__organisation=F("organisation"), **{f"chase__{name}__isnull": False}
+    )
+    order = [f"chase__{one}" for one in CHASE_ORDER[name]]
+    chased = chased.order_by(*(f"-{one}" if down else one for one in order))
+    never = found.filter(**{f"chase__{name}__isnull": True}).order_by("due", "id")
+    keys: list[int] = []
+    for rows in (chased, never) if down else (never, chased):
+        if len(keys) < last:
+            keys += rows.values_list("pk", flat=True)[: last - len(keys)]
+    return keys[first:last]
 
 
 def _read(access: Access, keys: list[int], *, on: date, today: date) -> Any:
@@ -189,10 +218,12 @@ def selection(access: Access, filters: Filters, *, on: date, today: date) -> Que
     if filters.plan == NO_PLAN:
         found = found.filter(customer__assignment__isnull=True)
     elif filters.plan:
-        found = found.filter(customer__assignment__plan_id=int(filters.plan))
+        followers = access.all(Assignment).filter(plan_id=int(filters.plan))
+        found = _of_customers(found, followers, "customer_id")
     if filters.text:
-        found = found.filter(_matching(access, filters.text))
-    return found.order_by(*_order(filters.sort))
+        found = _matching(access, found, filters.text)
+    now_owed = on == today and filters.state not in ("reglees", "toutes")
+    return found.order_by(*_order(filters.sort, now_owed))
 
 
 def _as_of(found: Any, on: date) -> Any:
@@ -222,22 +253,42 @@ def _as_of(found: Any, on: date) -> Any:
     )
 
 
-def _matching(access: Access, text: str) -> Q:
+def _of_customers(found: QuerySet[Any], rows: QuerySet[Any], key: str) -> QuerySet[Any]:
+    """The invoices of these customers: few are named, many are asked for beside each invoice.
+
+    A database that mistakes one for the other sorts a million rows to show fifty.
+    """
+    few = list(rows.order_by().values_list(key, flat=True)[: FEW + 1])
+    if len(few) <= FEW:
+        return found.filter(customer_id__in=few)
+    name = {"pk": "pk", "customer_id": "customer"}[key]
+    return found.filter(Exists(rows.filter(**{name: OuterRef("customer_id")})))
+
+
+def _matching(access: Access, found: QuerySet[Any], text: str) -> QuerySet[Any]:
     """Number of the invoice, or name and code of the customer without accents or case."""
+    numbers = numbered(access.all(Invoice), text, FEW)
     folded = fold(text)
-    customers = access.all(Customer).filter(search__contains=folded) if folded else None
-    wanted = Q(number__icontains=text)
-    return wanted | Q(customer__in=customers.values("pk")) if customers is not None else wanted
+    if not folded:
+        return found.filter(pk__in=numbers)
+    customers = access.all(Customer).filter(search__contains=folded)
+    few = list(customers.order_by().values_list("pk", flat=True)[: FEW + 1])
+    if len(few) <= FEW:
+        return found.filter(Q(pk__in=numbers) | Q(customer_id__in=few))
+    return found.filter(Q(pk__in=numbers) | Exists(customers.filter(pk=OuterRef("customer_id"))))
 
 
-def _order(sort: str) -> list[Any]:
+def _order(sort: str, owed: bool) -> list[Any]:
     """`-retard` is the oldest due date first: it is the order of the index of open invoices."""
     down = sort.startswith("-")
     fields = SORTS[sort.removeprefix("-")]
     order: list[Any] = []
     for field in fields:
         name, turned = field.removeprefix("-"), field.startswith("-") != down
-        if "chase__" in name:
+        if name == "left" and owed:
+            # as the index of open balances has it
+            order.append(Minus("balance_cents").asc() if turned else Minus("balance_cents").desc())
+        elif "chase__" in name:
             column = F(name)
             order.append(column.desc(nulls_last=True) if turned else column.asc(nulls_first=True))
         else:

@@ -1,0 +1,40 @@
+"""Pages of a list that never cost more than its first ten thousand lines.
+
+The database counts no further, and nobody reads the two-hundredth page: beyond it, one filters,
+turns the order, or takes the workbook, which holds every line.
+"""
+
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
+
+PAGE = 50
+MOST = 10_000
+"""Lines that are counted and can be paged through."""
+
+
+class CappedPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts at most `MOST` rows; `capped` when there are more."""
+
+    capped = False
+
+    @property
+    def count(self) -> int:  # type: ignore[override]
+        """Rows that can be reached."""
+        if not hasattr(self, "_count"):
+            self._count = self._bounded()
+        return self._count
+
+    def _bounded(self) -> int:
+        rows: Any = self.object_list
+        if not isinstance(rows, QuerySet):
+            return min(len(rows), MOST)
+        found = rows.order_by().values("pk")[: MOST + 1].count()
+        self.capped = found > MOST
+        return min(found, MOST)
+
+
+def page_of(rows: Any, number: str | None, *, size: int = PAGE) -> Page[Any]:
+    """A page of a queryset; what is no number is the first, what is beyond is the last."""
+    return CappedPaginator(rows, size).get_page(number or 1)
