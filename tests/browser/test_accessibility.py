@@ -13,9 +13,9 @@ from playwright.sync_api import Page
 from pytest_django.live_server_helper import LiveServer
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import run
-from relance.dunning.models import Action, Plan, PlanRule, Template
-from relance.ledger.models import Import
+from relance.dunning import batch_kinds, batches, campaigns, changes, run
+from relance.dunning.models import Action, Batch, Plan, PlanRule, Template
+from relance.ledger.models import Customer, Import
 from relance.outbox.models import Message, Status
 from tests.conftest import NOW, TODAY, at, make_customer, make_invoice
 from tests.web.test_strangers import addresses
@@ -58,7 +58,49 @@ def lived_in(
             status=status, sent_at=at(yesterday), error="550 5.1.1 User unknown", reason="SETTLED"
         )
     assert Action.objects.exists()
+    _campaigns(organisation, owner)
     return organisation
+
+
+def _campaigns(organisation: Organisation, owner: User) -> None:
+    """A campaign that is written, one that is over with a client who got nothing, and a change."""
+    everyone = list(Customer.objects.order_by("pk").values_list("pk", flat=True))
+    words = {"subject": "Nos congés", "body": "Bonjour {{ client.nom }},\n\nNous fermons."}
+    for done in (False, True):
+        batch = campaigns.save(
+            organisation,
+            None,
+            values={
+                "title": "Congés",
+                "channel": "email",
+                "options": {"customers": everyone},
+                **words,
+            },
+            actor=owner,
+            now=NOW,
+        )
+        if done:
+            campaigns.launch(batch, actor=owner, on=TODAY, now=NOW)
+            batch_kinds.advance(batch, now=NOW)
+    foreseen = changes.foresee(organisation, changes.Change("excluded", False), everyone, on=TODAY)
+    foreseen = foreseen._replace(targets=everyone[:2])
+    batch = changes.draft(organisation, foreseen, title="Inclus", actor=owner, now=NOW)
+    batches.open_batch(batch, changes.lines_of(batch, foreseen), now=NOW)
+    batches.start(batch, actor=owner, now=NOW)
+    batch_kinds.advance(batch, now=NOW)
+
+
+def of_campaigns(organisation: Organisation) -> list[str]:
+    """Their pages, whose numbers are not those of the walk."""
+    found = []
+    for batch in Batch.objects.filter(organisation=organisation):
+        name = {"campaign": "campaign_detail", "change": "bulk_detail"}.get(batch.kind)
+        if name:
+            found.append(reverse(name, args=[organisation.slug, batch.pk]))
+        if batch.kind == "campaign" and batch.status == "draft":
+            found.append(reverse("campaign_check", args=[organisation.slug, batch.pk]))
+    assert len(found) == 4
+    return found
 
 
 def readable(organisation: Organisation, client: Client) -> list[str]:
@@ -87,7 +129,7 @@ def test_axe_finds_nothing_and_nothing_overflows(
     """WCAG 2.2 AA; and no page is wider than its window."""
     client = Client()
     client.force_login(owner)
-    pages = ["/connexion/", *readable(lived_in, client)]
+    pages = ["/connexion/", *readable(lived_in, client), *of_campaigns(lived_in)]
     pages += [
         f"{reverse('outbox_list', args=[lived_in.slug])}?etat={state}"
         for state in ("file", "partis", "echecs", "incertains", "annules")

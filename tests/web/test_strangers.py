@@ -13,7 +13,7 @@ from django.urls.converters import IntConverter
 
 from relance.accounts.models import Organisation, User
 from relance.dunning import run
-from relance.dunning.models import Action, Plan, PlanRule, Template
+from relance.dunning.models import Action, Batch, Plan, PlanRule, Template
 from relance.ledger.models import Contact, Credit, Customer, Import, Invoice, Site
 from relance.outbox.models import Message
 from tests.conftest import NOW, TODAY, make_customer, make_invoice
@@ -33,6 +33,7 @@ NAMED = (
     Site,
     Credit,
     Import,
+    Batch,
 )
 DJANGO = {"auth", "contenttypes", "sessions"}
 
@@ -93,6 +94,8 @@ def full(organisation: Organisation, plan: Plan, template: Template, owner: User
         sha256="0",
         made_at=NOW,
     )
+    for kind in (Batch.Kind.CAMPAIGN, Batch.Kind.CHANGE):
+        Batch.objects.create(organisation=organisation, kind=kind, title="Lot", made_at=NOW)
     run.run(organisation, on=TODAY, now=NOW, spread=False, pause=0)
     for model in (
         Customer,
