@@ -198,6 +198,11 @@ class Message(models.Model):
             models.Index(fields=["organisation", "customer", "-id"], name="message_by_customer"),
             models.Index(fields=["organisation", "-id"], name="message_newest"),
             models.Index(fields=["organisation", "amount_cents"], name="message_by_amount"),
+            models.Index(
+                fields=["organisation", "status", "action_id"],
+                name="message_of_action",
+                condition=Q(action_id__isnull=False),
+            ),
         ]
 
     @property

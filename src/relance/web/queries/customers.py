@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from django.core.paginator import Page, Paginator
+from django.core.paginator import Page
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.http import QueryDict
 from django.utils.translation import gettext as _
@@ -18,6 +18,7 @@ from relance.engine import model as engine
 from relance.formats.text import fold
 from relance.ledger.models import Contact, Customer, Invoice
 from relance.web import french
+from relance.web.queries.paging import page_of
 from relance.web.queries.status import pending_title
 
 PAGE = 50
@@ -127,7 +128,7 @@ def rows_page(
 ) -> tuple[Page[Any], list[Row]]:
     """The page of the list and its lines."""
     found = selection(access, filters, today=today)
-    shown = Paginator(found, PAGE).get_page(page)
+    shown = page_of(found, page)
     customers: list[Any] = list(shown.object_list)
     ids = [one.pk for one in customers]
     owed: dict[int, list[tuple[str, int, int]]] = {}

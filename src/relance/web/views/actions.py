@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages as notes
-from django.core.paginator import Paginator
 from django.core.validators import validate_email
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -34,6 +33,7 @@ from relance.web.queries import actions as listing
 from relance.web.queries import panel as reading
 from relance.web.queries import today as morning
 from relance.web.queries import views
+from relance.web.queries.paging import page_of
 from relance.web.requests import enter, moment, today_of
 from relance.web.views.answers import done, is_piece, show_panel
 from relance.web.views.letters import print_letters
@@ -93,7 +93,7 @@ def action_list(request: HttpRequest, slug: str) -> HttpResponse:
     access = enter(request, slug)
     on = today_of(request, access)
     chosen = listing.read(request.GET, access, on)
-    page = Paginator(chosen.rows, 50).get_page(request.GET.get("page"))
+    page = page_of(chosen.rows, request.GET.get("page"))
     mine = morning.waiting_actions(access).filter(owners=access.user).count()
     address = reverse("action_list", args=[slug])
     tabs = [
