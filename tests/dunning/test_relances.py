@@ -362,6 +362,19 @@ def test_a_level_that_moved_since_the_search_is_refused_with_the_name(
     assert "« Dernier rappel (3) »" in said
 
 
+def test_under_another_plan_the_levels_of_the_former_do_not_count(
+    two: tuple[Invoice, Invoice], plan: Plan, organisation: Organisation, owner: User
+) -> None:
+    """Engine section 4, S1-17: lists show what counts under the plan that is followed now."""
+    other = Plan.objects.create(organisation=organisation, name="Autre")
+    given = {"actor": owner, "on": TODAY, "now": at(TODAY)}
+    services.assign_plan(organisation, customers=[two[0].customer], plan=other, **given)
+    assert InvoiceChase.objects.get(invoice=two[0]).level == 0
+    services.assign_plan(organisation, customers=[two[0].customer], plan=plan, **given)
+    shown = InvoiceChase.objects.get(invoice=two[0])
+    assert (shown.level, shown.level_name) == (1, "Préavis")
+
+
 def test_the_minimum_delay_warns_and_does_not_refuse(
     customer: Customer, plan: Plan, organisation: Organisation, owner: User
 ) -> None:

@@ -1,5 +1,6 @@
 """Modèles: the list and the editor, used by an administrator, a reader and a stranger."""
 
+import re
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -67,7 +68,7 @@ def test_the_list_groups_by_method_and_counts_levels(
             organisation=plan.organisation, name=f"SMS {n}", channel="sms", body="x"
         )
 
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(24):
         text = words(camille.get(f"{D}/modeles/"))
 
     assert "Rappel" in text
@@ -247,3 +248,36 @@ def test_a_stranger_finds_nothing(
     assert client.get(f"/d/ailleurs/modeles/nouveau/?modele={template.pk}").status_code == 404
     answer = client.post("/d/ailleurs/modeles/apercu/", typed(client=late.pk))
     assert answer.status_code == 404
+
+
+def test_templates_are_found_under_the_settings_by_method(
+    camille: Client, template: Template, organisation: Organisation, plan: Plan
+) -> None:
+    """S1-01, S1-02, S1-03: Paramètres > Modèle d’e-mail/SMS leads to Modèles Mail and Lettre."""
+    settings = camille.get(f"{D}/parametres/").content.decode()
+    assert re.search(r'<a href="[^"]*/modeles/"[^>]*>Modèle d’e-mail/SMS', settings)
+    page = words(camille.get(f"{D}/modeles/"))
+    assert "Configuration, Modèle d’e-mail/SMS, Modèle de mail, Relance" in page
+    assert "Modèles Mail" in page
+    assert "Modèles Lettre" not in page
+    Template.objects.create(
+        organisation=organisation, name="Rappel", channel="letter", subject="x", body="y"
+    )
+    assert "Modèles Lettre" in words(camille.get(f"{D}/modeles/"))
+
+
+def test_a_level_without_words_for_a_method_is_named(
+    camille: Client, template: Template, organisation: Organisation, plan: Plan
+) -> None:
+    """S1-04, D-09: one template per level and method; what is missing is one click away."""
+    page = camille.get(f"{D}/modeles/").content.decode()
+    assert "Sans Modèle Lettre :" in page.replace("\xa0", " ")
+    assert "Second rappel (2)" in page.replace("\xa0", " ")
+    assert "?methode=letter" in page
+    form = camille.get(f"{D}/modeles/nouveau/?methode=letter").content.decode()
+    assert re.search(r'value="letter"[^>]*(selected|checked)', form)
+    for name in ("Rappel", "Appel"):
+        Template.objects.create(
+            organisation=organisation, name=name, channel="letter", subject="x", body="y"
+        )
+    assert "Sans Modèle Lettre" not in camille.get(f"{D}/modeles/").content.decode()

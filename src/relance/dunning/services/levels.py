@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation, User
 from relance.dunning.gather import rules_of
+from relance.dunning.levels_shown import follow_plan
 from relance.dunning.models import Action, Assignment, InvoiceChase, Plan
 from relance.dunning.run import refresh
 from relance.dunning.services.common import Refused, case_of, chased, enter, tell
@@ -165,8 +166,11 @@ def assign_plan(
 ) -> None:
     """Give these customers a plan, or none (S2-10). Progress of another plan is kept, unused."""
     ids = [customer.pk for customer in customers]
-    Assignment.objects.filter(organisation=organisation, customer_id__in=ids).delete()
+    before = Assignment.objects.filter(organisation=organisation, customer_id__in=ids)
+    kept = set(before.filter(plan=plan).values_list("customer_id", flat=True)) if plan else set()
+    before.delete()
     if plan is not None:
+        follow_plan(organisation, [key for key in ids if key not in kept], plan)
         Assignment.objects.bulk_create(
             [
                 Assignment(organisation=organisation, customer_id=key, plan=plan, given_by=given_by)

@@ -8,7 +8,7 @@ from django.contrib import messages as notes
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
@@ -16,11 +16,13 @@ from django.views.decorators.http import require_POST
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
 from relance.dunning import messages, starters, templating
-from relance.dunning.models import Channel, Plan, Template
+from relance.dunning.methods import words_for
+from relance.dunning.models import Channel, Plan, Step, Template
 from relance.dunning.services import Refused, free_message
 from relance.dunning.services.plans import delete_template, save_template
 from relance.engine.wording import date_words
 from relance.ledger.models import Customer, Invoice
+from relance.web import french
 from relance.web.requests import enter, moment, today_of, user_of
 
 CLIENTS_OFFERED = 60
@@ -82,15 +84,46 @@ def template_list(request: HttpRequest, slug: str) -> HttpResponse:
     access = enter(request, slug)
     rows = access.all(Template).annotate(uses=Count("steps")).order_by("channel", "name")
     groups = [
-        (Channel(channel), [row for row in rows if row.channel == channel])
+        (Channel(channel), _GROUPS.get(channel, Channel(channel).label), mine)
         for channel in Channel.values
-        if any(row.channel == channel for row in rows)
+        if (mine := [row for row in rows if row.channel == channel])
     ]
-    return render(
-        request,
-        "templates/list.html",
-        {"access": access, "groups": groups, "starters": starters.STARTERS},
-    )
+    context = {
+        "access": access,
+        "groups": groups,
+        "starters": starters.STARTERS,
+        "missing": _missing(access) if groups else [],
+    }
+    return render(request, "templates/list.html", context)
+
+
+_GROUPS: dict[str, Any] = {
+    Channel.EMAIL: gettext_lazy("Modèles Mail"),
+    Channel.LETTER: gettext_lazy("Modèles Lettre"),
+    Channel.SMS: gettext_lazy("Modèles SMS"),
+}
+"""What the templates of a method are called (S1-02, S1-03)."""
+
+
+def _missing(access: Access) -> list[tuple[str, str, str]]:
+    """Levels that have no words for a method of Relances clients, as (method, levels, link).
+
+    A template of that method with the name of the level's own template, or of the level, fills it.
+    """
+    steps = list(access.all(Step).select_related("template").order_by("level", "name"))
+    plans = {step.plan_id for step in steps}
+    found = []
+    for channel, label in ((Channel.EMAIL, _("Mail")), (Channel.LETTER, _("Lettre"))):
+        words = words_for(access.organisation, plans, channel)
+        names = [
+            f"{step.name}{french.NBSP}({step.level})"
+            for step in steps
+            if (step.plan_id, step.level) not in words
+        ]
+        if names:
+            address = reverse("template_new", args=[access.organisation.slug])
+            found.append((label, ", ".join(dict.fromkeys(names)), f"{address}?methode={channel}"))
+    return found
 
 
 @require_POST
@@ -114,6 +147,8 @@ def template_new(request: HttpRequest, slug: str) -> HttpResponse:
     """An empty template, or a copy of another one (`?modele=`)."""
     access = enter(request, slug, DunningRole.ADMIN)
     template = Template(organisation=access.organisation)
+    if request.GET.get("methode") in Channel.values:
+        template.channel = request.GET["methode"]
     source = request.GET.get("modele", "")
     if source.isdecimal():
         copied = access.get(Template, pk=int(source))

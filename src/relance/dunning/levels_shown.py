@@ -1,0 +1,61 @@
+"""The levels that lists show, brought back to the plan that a customer now follows.
+
+`InvoiceChase` is a copy of what was last said about an invoice. Under another plan that level
+does not count (engine rules, section 4): what was done under the new plan does, if anything.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from relance.accounts.bulk import update_many
+from relance.accounts.models import Organisation
+from relance.dunning.models import Entry, InvoiceChase, Plan
+from relance.engine.progress import progress
+from relance.outbox.models import MessageInvoice, Status
+
+CHUNK = 1000
+
+
+def follow_plan(organisation: Organisation, customers: Sequence[int], plan: Plan) -> None:
+    """Show the levels of these customers' open invoices as `plan` counts them."""
+    names = dict(plan.steps.values_list("level", "name"))
+    for start in range(0, len(customers), CHUNK):
+        _follow(organisation, customers[start : start + CHUNK], plan, names)
+
+
+def _follow(
+    organisation: Organisation, customers: Sequence[int], plan: Plan, names: dict[int, str]
+) -> None:
+    chases = list(
+        InvoiceChase.objects.filter(
+            organisation=organisation,
+            invoice__customer_id__in=customers,
+            invoice__balance_cents__gt=0,
+        )
+    )
+    if not chases:
+        return
+    done: dict[int, list[Entry]] = defaultdict(list)
+    for entry in Entry.objects.filter(
+        organisation=organisation, customer_id__in=customers, plan=plan, void=False
+    ).order_by("on", "id"):
+        if entry.reference_id is not None:
+            done[entry.reference_id].append(entry)
+    told = _told(chases, plan)
+    for chase in chases:
+        own = done.get(chase.invoice_id)
+        reached = progress(own).reached if own else 0  # type: ignore[arg-type]
+        chase.level = reached if own else told.get(chase.invoice_id, 0)
+        chase.level_name = names.get(chase.level, "")
+    update_many(InvoiceChase, ["level", "level_name"], chases)
+
+
+def _told(chases: Sequence[InvoiceChase], plan: Plan) -> dict[int, int]:
+    """The level of the last message of this plan in whose table each invoice stood."""
+    lines = MessageInvoice.objects.filter(
+        invoice_id__in=[chase.invoice_id for chase in chases],
+        plan_id=plan.pk,
+        live=True,
+        message__status=Status.SENT,
+    ).order_by("message__sent_at", "id")
+    return {key: level or 0 for key, level in lines.values_list("invoice_id", "level")}
