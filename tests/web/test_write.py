@@ -252,7 +252,7 @@ def test_a_letter_is_seen_as_a_pdf_then_waits_to_be_printed(
     letter = Message.objects.get()
     assert (letter.channel, letter.status, letter.recipients) == ("letter", Status.QUEUED, [])
     text = unescape(answer.content.decode())
-    assert "prêt : il reste à l’imprimer" in text
+    assert "prêt\u00a0: il reste à l’imprimer" in text
     assert f'name="lettre" value="{letter.pk}"' in text
 
 

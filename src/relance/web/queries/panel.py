@@ -129,7 +129,7 @@ def panel(access: Access, action: Action, *, on: date) -> Panel:
     shown.sheet = sheet(access, book, wanted, on, signature=_signature(shown, access.user))
     if shown.is_letter and not letters.address_lines(action.customer):
         shown.code = "NO_ADDRESS"
-        shown.refusal = _("Ce client n’a pas d’adresse postale complète : complétez sa fiche.")
+        shown.refusal = _("Ce client n’a pas d’adresse postale complète\u00a0: complétez sa fiche.")
     if shown.is_email and not shown.sheet.to:
         shown.code = "NO_RECIPIENT"
         shown.refusal = _("Ce client n’a aucune adresse e-mail valable.")

@@ -250,7 +250,7 @@ def _said(
 def _sent(request: HttpRequest, desk: Desk, message: Message) -> HttpResponse:
     slug = desk.access.organisation.slug
     if desk.method.channel == Channel.LETTER:
-        said = _("Courrier à %(name)s prêt : il reste à l’imprimer.") % {"name": desk.customer}
+        said = _("Courrier à %(name)s prêt\u00a0: il reste à l’imprimer.") % {"name": desk.customer}
         notes.success(request, said)
         return redirect("letter_list", slug)
     url = reverse("customer_detail", args=[slug, desk.customer.pk])

@@ -34,7 +34,9 @@ def dashboard(request: HttpRequest, slug: str) -> HttpResponse:
     today = today_of(request, access)
     filters = Filters.read(request.GET)
     on = filters.on or today
-    found = figures.figures(access.organisation, on, request.GET.get("devise", "").upper())
+    found = figures.figures(
+        access.organisation, on, request.GET.get("devise", "").upper(), today=today
+    )
     page, rows = invoices.rows_page(access, filters, today=today, page=request.GET.get("page", "1"))
     tools = views.tools(request, access, "dashboard", columns=invoices.columns(), export="factures")
     context: dict[str, Any] = {
@@ -199,7 +201,7 @@ def _selection(access: Access, values: list[str], slug: str) -> dict[str, Any]:
         names = ", ".join(sorted(str(one) for one in customers.values())[:3])
         refusal = _(
             "Une relance groupée s’adresse à un seul client. "
-            "Vous avez coché des factures de %(n)d clients : %(names)s%(more)s."
+            "Vous avez coché des factures de %(n)d clients\u00a0: %(names)s%(more)s."
         ) % {"n": len(customers), "names": names, "more": "…" if len(customers) > 3 else ""}
     elif len(currencies) > 1:
         refusal = _("Un message ne peut pas mêler deux monnaies.")

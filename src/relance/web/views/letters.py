@@ -99,7 +99,9 @@ def print_letters(request: HttpRequest, access: Access, asked: list[int]) -> Htt
     if made.taken:
         notes.warning(request, _taken_words(made.taken))
     if len(asked) > print_runs.MOST_LETTERS:
-        words = _("Un tirage compte au plus %(most)s courriers : les autres attendent le suivant.")
+        words = _(
+            "Un tirage compte au plus %(most)s courriers\u00a0: les autres attendent le suivant."
+        )
         notes.info(request, words % {"most": french.number(print_runs.MOST_LETTERS)})
     return redirect("letter_run", slug, made.run.pk)
 
@@ -123,8 +125,8 @@ def _taken_words(taken: list[Message]) -> str:
     """Who holds these letters already (two people on the same list)."""
     people = {str(one.print_run.made_by or "–") for one in taken if one.print_run}
     words = ngettext(
-        "%(n)s courrier est déjà dans un tirage de %(who)s : il n’est pas imprimé deux fois.",
-        "%(n)s courriers sont déjà dans un tirage de %(who)s : ils ne sont pas imprimés deux fois.",
+        "%(n)s courrier est déjà dans un tirage de %(who)s\u00a0: il n’est pas imprimé deux fois.",
+        "%(n)s courriers sont déjà dans un tirage de %(who)s\u00a0: aucun n’est imprimé deux fois.",
         len(taken),
     )
     return words % {"n": french.number(len(taken)), "who": ", ".join(sorted(people))}
@@ -173,8 +175,8 @@ def letter_confirm(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         notes.info(request, _confirmed_words(first.run))
     else:
         words = ngettext(
-            "%(n)s courrier parti : son niveau est monté.",
-            "%(n)s courriers partis : leurs niveaux sont montés.",
+            "%(n)s courrier parti, son historique le note.",
+            "%(n)s courriers partis, leur historique le note.",
             sent,
         )
         notes.success(request, words % {"n": french.number(sent)})
