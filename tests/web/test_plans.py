@@ -1,5 +1,6 @@
 """The list of plans and the editor, used by an administrator, a reader and a stranger."""
 
+import re
 from html import unescape
 from typing import Any
 
@@ -156,6 +157,14 @@ def test_typing_redraws_and_saves_nothing(camille: Client, plan: Plan) -> None:
     assert 'id="departure-3"' in text
     assert "<input" not in text.replace('<input type="checkbox"', "")
     assert plan.steps.get(level=3).days == 10
+
+
+def test_what_changes_while_typing_has_its_place_on_the_page(camille: Client, plan: Plan) -> None:
+    page = words(camille.get(f"{D}/plans/{plan.pk}/"))
+
+    sent = re.findall(r'id="([^"]+)" hx-swap-oob', live(camille, plan, **{"niveau-1-days": 8}))
+    assert "departure-2" in sent
+    assert [one for one in sent if f'id="{one}"' not in page] == []
 
 
 def test_lowering_the_delay_while_typing_ends_the_slip(camille: Client, plan: Plan) -> None:
