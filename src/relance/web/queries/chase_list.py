@@ -98,6 +98,11 @@ class Row:
     moved: str = ""
 
     @property
+    def is_error(self) -> bool:
+        """Nothing can leave before somebody repairs it (S4-25)."""
+        return self.state is not None and self.state.kind == "error"
+
+    @property
     def before(self) -> int:
         """Calendar days until the due date, for a reminder before it (S4-10)."""
         return -self.days
@@ -131,6 +136,17 @@ class Section:
     def is_email(self) -> bool:
         return self.step.channel == Channel.EMAIL
 
+    def recount(self) -> None:
+        """When all of its lines are shown, they are what is counted."""
+        sums: dict[str, int] = {}
+        for row in self.rows:
+            currency = row.line.currency
+            sums[currency] = sums.get(currency, 0) + row.line.amount_cents
+        self.sums = [(cents, currency) for currency, cents in sums.items()]
+        self.count = sum(row.line.invoice_count for row in self.rows)
+        self.errors = sum(row.is_error for row in self.rows)
+        self.lines = len(self.rows)
+
     @property
     def more(self) -> bool:
         """True when not all of its lines are shown."""
@@ -150,7 +166,12 @@ class Listing:
 
 def selection(access: Access, filters: Filters, today: date) -> QuerySet[ToChase]:
     """The stored lines that the filters leave, unpaid only (S4-32), in no order."""
-    found = access.all(ToChase).filter(trigger__lte=today, invoice__balance_cents__gt=0)
+    return _stored(access, filters, today).filter(invoice__balance_cents__gt=0)
+
+
+def _stored(access: Access, filters: Filters, today: date) -> QuerySet[ToChase]:
+    """The same with those paid a moment ago: whoever records a payment looks again at once."""
+    found = access.all(ToChase).filter(trigger__lte=today)
     if filters.plan:
         found = found.filter(plan_id=filters.plan)
     if filters.level:
@@ -175,20 +196,26 @@ def listing(
 ) -> Listing:
     """Sections by level with their lines, in a fixed number of queries for each level."""
     found = selection(access, filters, today)
-    sections = _sections(access, filters, found)
+    sections = _sections(access, filters, _stored(access, filters, today))
+    cut = bool(filters.level) or sum(one.lines for one in sections) > PAGE
     ordered = found.select_related("customer", "invoice", "invoice__site").order_by("trigger", "id")
     shown: Page[Any] | None = None
     lines: list[ToChase] = []
     if filters.level and sections:
-        shown = Paginator(ordered, PAGE).get_page(page)
+        pages = Paginator(ordered, PAGE)
+        pages.count = sections[0].lines
+        shown = pages.get_page(page)
         lines = list(shown.object_list)
-    elif sum(one.lines for one in sections) <= PAGE:
+    elif not cut:
         lines = list(ordered)
     else:
         for one in sections:
             mine = ordered.filter(plan_id=one.plan.pk, level=one.step.level)
             lines += list(mine[:SHOWN])
     _fill(access, sections, lines, today, now)
+    if not cut:
+        for one in sections:
+            one.recount()
     sections = [one for one in sections if one.rows or one.lines]
     return Listing(
         filters,
