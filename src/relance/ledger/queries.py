@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import Count, Sum
 
 from relance.accounts.models import Organisation
 from relance.ledger.models import Credit, Customer, Invoice, Payment
@@ -169,6 +169,71 @@ def ageing(
             _sum(dues), current, d30, d60, d90, older, overdue_customers=late.get(currency, 0)
         )
     return found
+
+
+def open_by_due(
+    organisation: Organisation, on: date, *, dues: Iterable[date] | None = None
+) -> dict[str, dict[date, Sums]]:
+    """What is open on `on` by currency and due date; with `dues`, of these days only.
+
+    A few days are read in a few milliseconds, all of them in one walk over an index.
+    """
+    if dues is None:
+        return {
+            code: {one.due: Sums(one.number, one.cents) for one in found}
+            for code, found in _Asked(organisation, on, None).by_due().items()
+        }
+    rows = (
+        Invoice.objects.filter(
+            organisation=organisation,
+            due__in=list(dues),
+            issued__lte=on,
+            balance_cents__gt=0,
+            balance_cents__gte=organisation.tolerance_cents,
+        )
+        .order_by()
+        .values_list("currency", "due")
+        .annotate(number=Count("pk"), cents=Sum("balance_cents"))
+    )
+    found: dict[str, dict[date, Sums]] = {}
+    for code, due, number, cents in rows:
+        found.setdefault(code, {})[due] = Sums(number, int(cents))
+    return found
+
+
+def set_apart(organisation: Organisation, on: date) -> dict[str, tuple[Sums, Sums]]:
+    """What is promised and what is disputed today, by currency, from the copies on the invoices."""
+    invoices = Invoice.objects.filter(
+        organisation=organisation,
+        issued__lte=on,
+        balance_cents__gt=0,
+        balance_cents__gte=organisation.tolerance_cents,
+    ).order_by()
+    found: dict[str, tuple[Sums, Sums]] = {}
+    for place, rows in enumerate(
+        (
+            invoices.filter(promise_until__isnull=False, promise_until__gte=on),
+            invoices.filter(disputed=True),
+        )
+    ):
+        sums = rows.values_list("currency").annotate(Count("pk"), Sum("balance_cents"))
+        for code, number, cents in sums:
+            both = list(found.get(code, (NOTHING, NOTHING)))
+            both[place] = Sums(number, int(cents))
+            found[code] = (both[0], both[1])
+    return found
+
+
+def summed(by_due: dict[date, Sums], apart: tuple[Sums, Sums], on: date) -> tuple[Totals, Ageing]:
+    """Totals and ageing (without the number of late customers) of what is open by due date."""
+    dues = [_Due(due, sums.count, sums.cents) for due, sums in by_due.items()]
+    buckets: dict[str, list[_Due]] = {key: [] for key in BUCKETS}
+    for one in dues:
+        buckets[_bucket((on - one.due).days)].append(one)
+    current, d30, d60, d90, older = (_sum(buckets[key]) for key in BUCKETS)
+    late = _sum(one for one in dues if one.due < on)
+    whole = _sum(dues)
+    return Totals(whole, late, *apart), Ageing(whole, current, d30, d60, d90, older)
 
 
 def balances(
