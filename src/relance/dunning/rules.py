@@ -26,6 +26,7 @@ from django.utils.translation import gettext as _
 
 from relance.accounts.bulk import upsert_many
 from relance.accounts.models import Organisation, User
+from relance.dunning.levels_shown import follow_plan
 from relance.dunning.models import Assignment, Plan, PlanRule
 from relance.dunning.run import refresh
 from relance.dunning.services.common import Refused
@@ -369,6 +370,9 @@ def _give(
         if plan != wanted.plan_id:
             changed.append((customer, place))
     upsert_many(Assignment, written, unique="customer", update=["plan", "given_by", "rule"])
+    for place in sorted({place for _customer, place in changed}):
+        moved = [customer for customer, one in changed if one == place]
+        follow_plan(organisation, moved, rules[place].plan)
     return changed
 
 
