@@ -17,6 +17,7 @@ from relance.dunning.models import Outlook, Plan, Run
 from relance.outbox.models import Message, Status
 from relance.web import french
 from relance.web.queries import chase_list
+from relance.web.queries import departures as before
 from relance.web.queries import today as morning
 
 PLACES = {"message": "outbox", "departure": "today", "sending": "outbox", "mailbox": "settings"}
@@ -62,9 +63,10 @@ def _nav(request: HttpRequest, access: Access, now: datetime) -> list[dict[str, 
     today = clock.local_date(access.organisation, now)
     waiting = morning.my_actions(access, access.user).count()
     trouble = morning.trouble(access, today)
+    named = morning.mentions(access).count()
     sections = [
         [
-            ("today", "today", _("Aujourd’hui"), _("Aujourd’hui"), waiting + trouble.all + morning.mentions(access).count()),
+            ("today", "today", _("Aujourd’hui"), _("Aujourd’hui"), waiting + trouble.all + named),
             ("dashboard", "dashboard", _("Tableau de bord"), _("Tableau"), 0),
             ("chase_list", "loop", _("À relancer"), "", chase_list.waiting(access, today)),
             ("customer_list", "clients", _("Clients"), _("Clients"), 0),
@@ -168,9 +170,10 @@ def _gone(access: Access, latest: Run) -> tuple[int, int]:
 
 def _ready(access: Access, departure: datetime) -> str:
     """`14 messages prêts`; where one customer may get several, the customers are counted."""
-    customers = (
-        access.all(Outlook).filter(next_automatic=True, next_on__lte=departure.date()).count()
-    )
+    on = departure.date()
+    ready = access.all(Outlook).filter(next_automatic=True, next_on__lte=on)
+    customers = before.not_written(access, ready, on).count()
+    customers += before.queued_for(access, on, on).count()
     one_by_one = access.all(Plan).filter(
         scope=Plan.Scope.INVOICE, grouping=Plan.Grouping.NONE, paused=False
     )

@@ -36,6 +36,11 @@ class Filters(forms.Form):
     q = forms.CharField(required=False, max_length=80)
     statut = forms.ChoiceField(label=_("Statut"), choices=list(STATUS.items()), required=False)
     echeance = forms.ChoiceField(label=_("Échéance"), choices=list(DUE.items()), required=False)
+    le = forms.DateField(
+        label=_("Échéance le"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date", "class": "input input--date"}),
+    )
     type = forms.ChoiceField(
         label=_("Type"), choices=[("", _("Tous les types")), *Channel.choices], required=False
     )
@@ -85,11 +90,15 @@ def read(query: QueryDict, access: Access, on: date) -> Chosen:
         rows = rows.filter(due_on=on)
     elif wanted.get("echeance") == "retard":
         rows = rows.filter(due_on__lt=on)
+    if wanted.get("le"):
+        rows = rows.filter(due_on=wanted["le"])
     if wanted.get("type"):
         rows = rows.filter(channel=wanted["type"])
     for word in fold(wanted.get("q") or "").split():
         rows = rows.filter(customer__search__contains=word)
-    filtered = any(wanted.get(name) for name in ("q", "statut", "echeance", "type", "responsable"))
+    filtered = any(
+        wanted.get(name) for name in ("q", "statut", "echeance", "le", "type", "responsable")
+    )
     order = (
         ["-due_on", "-id"] if everything and wanted.get("statut") != "open" else ["due_on", "id"]
     )

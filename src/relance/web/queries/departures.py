@@ -122,7 +122,7 @@ def days(access: Access, start: date, chosen: date) -> list[Day]:
     found: dict[date, int] = {}
     if access.organisation.sending_on:
         rows = (
-            access.all(Outlook)
+            not_written(access, access.all(Outlook), start)
             .filter(next_automatic=True, next_on__isnull=False, next_on__lte=last)
             .values_list("next_on")
             .annotate(n=Count("pk"))
@@ -146,8 +146,13 @@ def foreseen(access: Access, on: date, start: date, text: str = "") -> QuerySet[
         return rows.none()
     for word in fold(text).split():
         rows = rows.filter(customer__search__contains=word)
-    written = access.all(Message).filter(status__in=WAITING_STATES, automatic=True, on__gte=start)
-    return rows.exclude(customer__in=written.values("customer_id")).order_by("customer_id")
+    return not_written(access, rows, start).order_by("customer_id")
+
+
+def not_written(access: Access, rows: QuerySet[Outlook], start: date) -> QuerySet[Outlook]:
+    """Without the customers whose message of the next departure, or later, is written already."""
+    ahead = access.all(Message).filter(status__in=WAITING_STATES, automatic=True, on__gte=start)
+    return rows.exclude(customer__in=ahead.values("customer_id"))
 
 
 WAITING_STATES = [Status.QUEUED, Status.RETRYING, Status.DRAFT, Status.TO_APPROVE]
