@@ -13,10 +13,13 @@ from playwright.sync_api import Page
 from pytest_django.live_server_helper import LiveServer
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import batch_kinds, batches, campaigns, changes, run
+from relance.dunning import batch_kinds, batches, campaigns, changes, hooks, run
+from relance.dunning.messages import Words
 from relance.dunning.models import Action, Batch, Plan, PlanRule, Template
+from relance.dunning.services import write_to
 from relance.ledger.models import Customer, Import
-from relance.outbox.models import Message, Status
+from relance.outbox import print_runs
+from relance.outbox.models import Message, PrintRun, Status
 from tests.conftest import NOW, TODAY, at, make_customer, make_invoice
 from tests.web.test_strangers import addresses
 
@@ -59,7 +62,32 @@ def lived_in(
         )
     assert Action.objects.exists()
     _campaigns(organisation, owner)
+    _letters(organisation, owner)
     return organisation
+
+
+def _letters(organisation: Organisation, owner: User) -> None:
+    """One letter that waits for the printer, one that waits for its confirmation."""
+    customer = make_customer(
+        organisation, None, "Courrier", address="1 rue du Port", postcode="29000", city="Quimper"
+    )
+    for number in (1, 2):
+        letter = write_to(
+            customer,
+            invoices=[make_invoice(customer, f"L-{number}", TODAY, 10_000)],
+            words=Words("Point", "Bonjour,\n\n{{ tableau_factures }}"),
+            actor=owner,
+            on=TODAY,
+            now=NOW,
+            channel="letter",
+        )
+    print_runs.make(
+        organisation=organisation,
+        message_ids=[letter.pk],
+        actor=owner,
+        now=NOW,
+        hooks=hooks.hooks(lambda: NOW),
+    )
 
 
 def _campaigns(organisation: Organisation, owner: User) -> None:
@@ -135,6 +163,8 @@ def test_axe_finds_nothing_and_nothing_overflows(
         for state in ("file", "partis", "echecs", "incertains", "annules")
     ]
     pages.append(f"{reverse('action_list', args=[lived_in.slug])}?vue=toutes")
+    pages.append(reverse("letter_run", args=[lived_in.slug, PrintRun.objects.get().pk]))
+    pages.append(f"{reverse('letter_list', args=[lived_in.slug])}?vue=tirages")
     page = open_page(width=width, scheme=scheme)
     cookie = client.cookies["sessionid"].value
     axe = Axe()

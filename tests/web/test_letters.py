@@ -10,13 +10,14 @@ from django.urls import reverse
 from relance.accounts.models import Organisation, User
 from relance.dunning import hooks, services
 from relance.dunning.messages import Words
-from relance.dunning.models import Entry, InvoiceChase
+from relance.dunning.models import Action, Entry, InvoiceChase, Plan, Step, Template
 from relance.history.models import Event
 from relance.ledger.models import Customer, Invoice
 from relance.outbox import print_runs
 from relance.outbox.models import Message, PrintRun, Status
 from tests.conftest import NOW, TODAY, make_invoice
 from tests.outbox.pdf_words import pages_of, squeezed
+from tests.web.morning import waiting
 from tests.web.record import D, days_ago
 
 ADDRESS = {"address": "12 rue des Halles", "postcode": "29000", "city": "Quimper"}
@@ -229,3 +230,62 @@ def test_a_stranger_finds_no_letter(
     assert client.post(f"/d/ailleurs/courriers/tirages/{run.pk}/confirmer/").status_code == 404
     client.post("/d/ailleurs/courriers/imprimer/", {"lettre": letter.pk})
     assert not PrintRun.objects.filter(organisation__slug="ailleurs").exists()
+
+
+@pytest.fixture
+def formal_notice(organisation: Organisation) -> Plan:
+    """One registered letter, fifteen days after the due date."""
+    plan = Plan.objects.create(organisation=organisation, name="Lettre seule")
+    words = Template.objects.create(
+        organisation=organisation,
+        name="Mise en demeure",
+        channel="registered_letter",
+        subject="Mise en demeure",
+        body="Madame,\n\n{{ tableau_factures }}",
+    )
+    Step.objects.create(
+        organisation=organisation,
+        plan=plan,
+        level=1,
+        name="Mise en demeure",
+        days=15,
+        channel="registered_letter",
+        template=words,
+    )
+    return plan
+
+
+def test_a_letter_of_the_to_do_raises_its_level_only_once_the_print_is_confirmed(
+    organisation: Organisation, formal_notice: Plan, camille: Client
+) -> None:
+    """D-07: « Imprimer » makes the PDF, « Confirmer l’impression » makes it count."""
+    action = waiting(organisation, formal_notice, late=20, **ADDRESS)
+    letter = reverse("action_letter", args=[organisation.slug, action.pk])
+    assert "Mise en demeure" in page(camille, letter)
+    assert not Message.objects.exists()
+
+    printed = camille.post(letter)
+
+    message = Message.objects.get()
+    assert (message.channel, message.level) == ("registered_letter", 1)
+    assert message.action_id == action.pk
+    assert not Entry.objects.exists()
+    [words] = pages_of(camille.get(f"{D}/courriers/{message.pk}/pdf/").content)
+    assert squeezed("Lettre recommandée avec avis de réception") in words
+    assert "déjà préparée" in page(camille, letter)
+    camille.post(f"{printed.headers['Location']}confirmer/")
+    action.refresh_from_db()
+    assert Entry.objects.filter(action_id=action.pk, level=1).exists()
+    assert action.status == Action.Status.DONE
+
+
+def test_a_letter_of_the_to_do_without_address_says_so_instead_of_printing(
+    organisation: Organisation, formal_notice: Plan, camille: Client
+) -> None:
+    action = waiting(organisation, formal_notice, late=20)
+    letter = reverse("action_letter", args=[organisation.slug, action.pk])
+
+    text = unescape(camille.post(letter).content.decode())
+
+    assert "adresse postale complète" in text
+    assert not Message.objects.exists()

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import date, timedelta
-from html import unescape
 from typing import Any
 
 import pytest
@@ -228,43 +227,6 @@ def test_a_call_is_done_with_its_note(
     action.refresh_from_db()
     assert (action.status, action.note) == (Action.Status.DONE, "Paie vendredi")
     assert Entry.objects.filter(action_id=action.pk, kind="sent", level=2).exists()
-
-
-def test_a_letter_raises_its_level_only_once_the_print_is_confirmed(
-    organisation: Organisation, owner: User, by_hand: Plan, signed: Callable[[User], Client]
-) -> None:
-    """D-07: « Imprimer » makes the PDF, « Confirmer l’impression » makes it count."""
-    action = at_level(organisation, by_hand, 3, late=50)
-    Customer.objects.update(address="12 rue des Halles", postcode="29000", city="Quimper")
-    client = signed(owner)
-    letter = url("action_letter", organisation, action.pk)
-    text = client.get(letter).content.decode()
-    assert "Mise en demeure" in text
-    assert "Pharmacie Delmas" in text
-    assert not Message.objects.exists()
-
-    printed = client.post(letter)
-
-    message = Message.objects.get()
-    assert (message.channel, message.level, message.action_id) == ("letter", 3, action.pk)
-    assert not Entry.objects.filter(action_id=action.pk).exists()
-    assert "déjà préparée" in unescape(client.get(letter).content.decode())
-    client.post(f"{printed['Location']}confirmer/")
-    action.refresh_from_db()
-    assert Entry.objects.filter(action_id=action.pk, level=3, channel="letter").exists()
-    assert action.status == Action.Status.DONE
-
-
-def test_a_letter_without_address_says_so_instead_of_printing(
-    organisation: Organisation, owner: User, by_hand: Plan, signed: Callable[[User], Client]
-) -> None:
-    action = at_level(organisation, by_hand, 3, late=50)
-    client = signed(owner)
-
-    text = unescape(client.post(url("action_letter", organisation, action.pk)).content.decode())
-
-    assert "adresse postale complète" in text
-    assert not Message.objects.exists()
 
 
 def test_words_changed_in_the_panel_are_those_that_leave(
