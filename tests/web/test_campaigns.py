@@ -311,6 +311,20 @@ def test_an_hour_that_cannot_be_is_said(
     assert not BatchLine.objects.exists()
 
 
+def test_a_sender_that_is_gone_is_said_before_and_nothing_leaves(
+    camille: Client, people: list[Customer]
+) -> None:
+    batch = begun(camille, *people)
+    Batch.objects.update(
+        options=batch.options | {"customers": [people[0].pk], "sender": "mailbox-9"}
+    )
+
+    assert "n’existe plus" in text_of(camille.get(f"{C}{batch.pk}/"))
+    assert "n’existe plus" in text_of(camille.get(f"{C}{batch.pk}/verifier/"))
+    assert "n’existe plus" in text_of(launched(camille, batch))
+    assert not BatchLine.objects.exists()
+
+
 def test_what_has_not_left_is_stopped(camille: Client, people: list[Customer]) -> None:
     batch = begun(camille, *people)
     launched(camille, batch)

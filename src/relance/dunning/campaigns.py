@@ -25,7 +25,7 @@ from relance.engine import model as engine
 from relance.formats.text import fold
 from relance.ledger.models import Customer
 from relance.outbox import services as outbox
-from relance.outbox.mailboxes import sender_of
+from relance.outbox.mailboxes import UnknownSenderError, sender_of
 from relance.outbox.models import Message, Status
 
 CHUNK = 500
@@ -374,6 +374,7 @@ def launch(
         raise Refused(_("Le message est vide."), "NO_WORDS")
     if not_before is not None and not_before <= now:
         raise Refused(_("Cette heure est déjà passée."), "PAST")
+    _sender(fresh, actor)
     items = survey(fresh.organisation, wish, on=on)
     leaving = [item for item in items if not item.code]
     if not leaving:
@@ -383,6 +384,18 @@ def launch(
     fresh.total, fresh.refused, fresh.done = len(items), len(items) - len(leaving), 0
     fresh.save(update_fields=["made_by", "made_at", "total", "refused", "done"])
     return batches.start(fresh, actor=actor, now=now, not_before=not_before)
+
+
+def _sender(batch: Batch, actor: User) -> str:
+    """The key of the sender chosen; `Refused` when he may not, or no longer, send from there."""
+    key = str(batch.options.get("sender", ""))
+    try:
+        sender_of(batch.organisation, actor, key)
+    except UnknownSenderError as gone:
+        raise Refused(
+            _("Cette adresse d’envoi n’existe plus : choisissez-en une autre."), "SENDER_GONE"
+        ) from gone
+    return key
 
 
 def _line(item: Item) -> BatchLine:
@@ -420,7 +433,12 @@ def handle(batch: Batch, lines: Sequence[BatchLine], on: date, now: datetime) ->
             line.currency = item.currency
     if actor is None or not leaving:
         return
-    key = str(batch.options.get("sender", ""))
+    try:
+        key = _sender(batch, actor)
+    except Refused as refused:
+        for line in lines:
+            line.reason = line.reason or refused.code
+        return
     drafts = _drafts(batch.organisation, wish, leaving, actor, on, now, key, batch.pk)
     queued = outbox.queue(drafts=drafts, now=now)
     sent = {message.customer_id: message.pk for message in queued.messages}

@@ -48,6 +48,7 @@ _SENTENCES: dict[str, Any] = {
     "BAD_ADDRESS": lazy("L’adresse « %(what)s » n’est pas valable."),
     "SAME_ADDRESS": lazy("Même adresse que %(what)s, qui reçoit le message."),
     "ALREADY_QUEUED": lazy("Ce message est déjà en route."),
+    "SENDER_GONE": lazy("L’adresse d’envoi choisie n’existe plus."),
     "NOBODY": lazy("La personne qui envoyait n’a plus de compte."),
     "CANCELLED": lazy("Arrêté avant le départ."),
     "SETTLED": lazy("Réglé avant le départ."),

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from relance.accounts.access import Access
@@ -36,6 +37,7 @@ from relance.web.views.bulk import invoices_of
 from relance.web.views.campaigns_forms import CampaignForm, LaunchForm
 
 AT_ONCE_SECONDS = 2
+SENDER_GONE = lazy("Cette adresse d’envoi n’existe plus : choisissez-en une autre.")
 
 
 @require_GET
@@ -179,7 +181,7 @@ def _trial(request: HttpRequest, access: Access, batch: Batch) -> dict[str, str]
         subject = _("[Essai] %(subject)s") % {"subject": found[1].subject}
         send_trial(found[1], to=access.user.email, subject=subject, now=moment(request))
     except UnknownSenderError:
-        return {"refusal": _("Cette adresse d’envoi n’existe plus : choisissez-en une autre.")}
+        return {"refusal": str(SENDER_GONE)}
     except DeliveryError as fault:
         return {
             "refusal": _("L’essai n’est pas parti. Réponse du serveur : %(answer)s")
@@ -272,10 +274,9 @@ def _sheet(
     if customer is None or shown["faults"] or shown["empty"]:
         return shown
     try:
-        found = _written(request, access, batch, wish, customer)
+        return shown | _read(_written(request, access, batch, wish, customer))
     except UnknownSenderError:
-        return shown
-    return shown | _read(found)
+        return shown | {"refusal": SENDER_GONE}
 
 
 def _read(found: tuple[Item, Draft] | None) -> dict[str, Any]:
@@ -348,11 +349,15 @@ def _foreseen(request: HttpRequest, access: Access, batch: Batch) -> dict[str, A
     asked = int(key[:18]) if key.isdecimal() else (leaving[0].customer if leaving else 0)
     at = next((n for n, item in enumerate(leaving) if item.customer == asked), 0)
     shown: dict[str, Any] = {}
+    gone: Any = ""
     if leaving:
         customer = access.get(Customer, pk=leaving[at].customer)
         shown = {"customer": customer, "by_post": wish.channel == "letter"}
         shown |= {"number": at + 1, "of": len(leaving)}
-        shown |= _read(_written(request, access, batch, wish, customer))
+        try:
+            shown |= _read(_written(request, access, batch, wish, customer))
+        except UnknownSenderError:
+            gone = SENDER_GONE
         shown |= {
             "previous_key": leaving[at - 1].customer if at else None,
             "next_key": leaving[at + 1].customer if at + 1 < len(leaving) else None,
@@ -368,7 +373,7 @@ def _foreseen(request: HttpRequest, access: Access, batch: Batch) -> dict[str, A
         "sums": reads.sums(leaving),
         "shared": reads.several_at_one_address(leaving),
         "about": reads.ABOUT[wish.about],
-        "refusal": faults[0].message if faults else empty,
+        "refusal": faults[0].message if faults else empty or gone,
         "checking": True,
         **shown,
     }
