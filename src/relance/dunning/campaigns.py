@@ -435,9 +435,9 @@ def handle(batch: Batch, lines: Sequence[BatchLine], on: date, now: datetime) ->
         return
     try:
         key = _sender(batch, actor)
-    except Refused as refused:
+    except Refused as gone:
         for line in lines:
-            line.reason = line.reason or refused.code
+            line.reason = line.reason or gone.code
         return
     drafts = _drafts(batch.organisation, wish, leaving, actor, on, now, key, batch.pk)
     queued = outbox.queue(drafts=drafts, now=now)
