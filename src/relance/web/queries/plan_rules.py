@@ -118,5 +118,5 @@ def origin(customer: Customer) -> str:
             "words": ", ".join(said) or _("tous les clients"),
         }
     if given.given_by == "import":
-        return _("Plan par défaut, donné à l’import du client.")
+        return _("Donné à l’import du client.")
     return _("Choisi à la main : les règles ne le changent pas.")
