@@ -19,7 +19,7 @@ from relance.outbox.models import Message
 from tests.conftest import NOW, TODAY, make_customer, make_invoice
 
 OPEN_TO_ALL = {"login"}
-OF_NO_DOSSIER = {"home", "login", "logout"}
+OF_NO_DOSSIER = {"home", "login", "logout", "subscription_stop"}
 WITHOUT_ORGANISATION = {"accounts.User", "accounts.Firm", "accounts.FirmMembership"}
 NAMED = (
     Customer,

@@ -318,12 +318,7 @@ def _mine_part(organisation: Organisation, user: User, on: date) -> Part:
         tuple(
             Row(
                 row.customer.name,
-                _("%(level)s · %(channel)s · depuis le %(day)s")
-                % {
-                    "level": row.level_name,
-                    "channel": str(Channel(row.channel).label).lower(),
-                    "day": date_words(row.due_on, _),
-                },
+                _action_words(row),
                 money_words(row.amount_cents, row.currency),
                 _("Traiter"),
                 link("action_detail", organisation, row.pk),
@@ -332,6 +327,16 @@ def _mine_part(organisation: Organisation, user: User, on: date) -> Part:
         ),
         _others(count - SHOWN) if count else _("Aucune action ne vous attend."),
     )
+
+
+def _action_words(row: Action) -> str:
+    """Level, means unless the level is called after it, and since when it waits."""
+    channel = str(Channel(row.channel).label)
+    words = [row.level_name] if row.level_name else []
+    if channel.lower() != row.level_name.lower():
+        words.append(channel.lower())
+    words.append(_("depuis le %(day)s") % {"day": date_words(row.due_on, _)})
+    return " · ".join(words)
 
 
 def _mail(

@@ -34,7 +34,7 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
     daily = forms.BooleanField(
         label=lazy("Les jours ouvrés : ce que vous avez à traiter"),
         required=False,
-        help_text=lazy("À 8 h, après le départ du jour. Rien à faire : pas de message."),
+        help_text=lazy("Le matin, après le départ du jour. Rien à faire : pas de message."),
     )
     forewarning = forms.BooleanField(
         label=lazy("La veille à 16 h : ce qui partira au prochain départ"),
