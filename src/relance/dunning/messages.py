@@ -176,11 +176,6 @@ def recipients(
     return list(found.values())
 
 
-def sender(organisation: Organisation) -> str:
-    """The From of an automatic message."""
-    return mailboxes.automatic_sender(organisation).sender
-
-
 def values(
     book: Book, wanted: Wanted, to: Sequence[Recipient], on: date, signature: str = ""
 ) -> templating.Values:
