@@ -70,6 +70,7 @@ def _start(options: argparse.Namespace, data: Path) -> int:
     try:
         (data / "static").mkdir(exist_ok=True)
         surround(data, sink.port)
+        os.environ["RELANCE_URL"] = f"http://127.0.0.1:{options.port or PORT}"
         import django
 
         django.setup()
