@@ -20,7 +20,12 @@ from tests.conftest import NOW, TODAY, make_customer, make_invoice
 
 OPEN_TO_ALL = {"login"}
 OF_NO_DOSSIER = {"home", "login", "logout", "subscription_stop"}
-WITHOUT_ORGANISATION = {"accounts.User", "accounts.Firm", "accounts.FirmMembership"}
+WITHOUT_ORGANISATION = {
+    "accounts.User",
+    "accounts.Firm",
+    "accounts.FirmMembership",
+    "receipts.FirmSchedule",  # of the firm
+}
 NAMED = (
     Customer,
     Invoice,
