@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from relance.accounts.models import Organisation, User
 from relance.dunning import run, services
@@ -489,8 +490,11 @@ def test_own_words_sender_and_addresses_replace_the_usual_ones(
 
 
 def test_a_thousand_asks_cost_a_fixed_number_of_queries(
-    organisation: Organisation, plan: Plan, owner: User, django_assert_max_num_queries
-) -> None:  # type: ignore[no-untyped-def]
+    organisation: Organisation,
+    plan: Plan,
+    owner: User,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
     asks = []
     for number in range(60):
         customer = make_customer(organisation, plan, f"Client {number}", code=f"C{number}")

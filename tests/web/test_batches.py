@@ -5,17 +5,16 @@ from datetime import timedelta
 
 import pytest
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from relance.accounts.models import DunningRole, Organisation, User
 from relance.accounts.services import add_member
 from relance.dunning import batch_kinds, selection
-from relance.dunning.models import Batch, BatchLine, Entry, InvoiceChase, Plan, Template
+from relance.dunning.models import Assignment, Batch, BatchLine, InvoiceChase, Plan, Template
 from relance.ledger.models import Contact, Customer, Invoice
 from relance.outbox.models import Message
 from tests.conftest import NOW, TODAY, make_customer, make_invoice
-
-URL = "/d/ateliers-kerdoncuff/relances-clients/"
-SECOND = "2:Second rappel"
+from tests.web.lots import SECOND, URL, book_of
 
 
 def search(client: Client, **fields: str) -> Batch:
@@ -45,57 +44,9 @@ def text(html: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
-def chased(invoice: Invoice, plan: Plan, level: int, name: str, days_ago: int = 20) -> Invoice:
-    day = TODAY - timedelta(days=days_ago)
-    Entry.objects.create(
-        organisation=invoice.organisation,
-        customer=invoice.customer,
-        on=day,
-        kind="sent",
-        plan=plan,
-        reference=invoice,
-        level=level,
-    )
-    InvoiceChase.objects.create(
-        organisation=invoice.organisation,
-        invoice=invoice,
-        level=level,
-        level_name=name,
-        last_on=day,
-    )
-    return invoice
-
-
 @pytest.fixture
 def book(organisation: Organisation, plan: Plan) -> dict[str, Invoice]:
-    """The clients of the picture: direct debits and transfers, chased once or never."""
-    roux = make_customer(organisation, plan, "Garage Le Roux")
-    bakery = make_customer(organisation, plan, "Boulangerie Guéguen", code="BOULANG")
-    farm = make_customer(organisation, plan, "Ferme de Kerloc’h", code="FERME", email="")
-    hotel = make_customer(organisation, plan, "Hôtel Beauséjour", code="HOTEL")
-    printer = make_customer(organisation, plan, "Imprimerie Duvernay", code="IMPRIM")
-    debit = {"mode": "direct_debit"}
-
-    def due(days: int) -> object:
-        return TODAY - timedelta(days=days)
-
-    return {
-        "852": chased(make_invoice(roux, "F-852", due(22), 948_72, **debit), plan, 1, "Préavis"),
-        "873": make_invoice(roux, "F-873", due(11), 784_80, **debit),
-        "883": chased(make_invoice(bakery, "F-883", due(7), 612_35, **debit), plan, 1, "Préavis"),
-        "866": chased(make_invoice(farm, "F-866", due(15), 1900_00, **debit), plan, 1, "Préavis"),
-        "862": chased(
-            make_invoice(hotel, "F-862", due(18), 3920_00, mode="transfer"),
-            plan,
-            2,
-            "Second rappel",
-        ),
-        "871": chased(
-            make_invoice(printer, "F-871", due(11), 3212_00, mode="transfer"), plan, 1, "Préavis"
-        ),
-        "855": make_invoice(printer, "F-855", due(25), 2280_00, mode="transfer", disputed=True),
-        "900": make_invoice(hotel, "F-900", TODAY + timedelta(days=9), 50_00),
-    }
+    return book_of(organisation, plan)
 
 
 def test_the_window_is_one_click_away_and_lists_its_filters(
@@ -410,8 +361,6 @@ def test_ten_thousand_ticked_lines_are_searched_corrected_and_sent(
         for n in range(many)
     )
     keys = list(Customer.objects.order_by("id").values_list("id", flat=True))
-    from relance.dunning.models import Assignment
-
     Assignment.objects.bulk_create(
         Assignment(organisation=organisation, customer_id=key, plan=plan) for key in keys
     )
@@ -446,7 +395,7 @@ def test_a_page_costs_a_fixed_number_of_queries(
     camille: Client,
     organisation: Organisation,
     plan: Plan,
-    django_assert_max_num_queries,  # type: ignore[no-untyped-def]
+    django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     for number in range(25):
         client = make_customer(organisation, plan, f"Client {number:02}", code=f"C{number:02}")
