@@ -283,3 +283,18 @@ def test_an_import_gives_new_customers_the_plan_of_their_rule(
     arrivals.run_import(upload.pk, NOW)
 
     assert plans(organisation) == {"Delmas": ("Doux", "rule"), "Petit": ("Standard", "import")}
+
+
+def test_applying_goes_on_chunk_by_chunk(
+    organisation: Organisation, plan: Plan, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "CHUNK", 2)
+    for n in range(5):
+        make_customer(organisation, None, f"Client {n}", code=f"C{n}")
+    rule(plan, owner)
+
+    assert apply(organisation, owner).changed == 5
+
+    assert Assignment.objects.filter(plan=plan, given_by="rule").count() == 5
+    assert Event.objects.filter(kind="plan_assigned").count() == 5
+    assert Event.objects.get(kind="plan_rules_applied").data == {"changed": 5, "kept": 0}

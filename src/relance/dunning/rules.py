@@ -7,6 +7,7 @@ ten. What a person chose, by hand or by a file, is never changed here.
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from itertools import compress
 from typing import Any, NamedTuple, TypedDict
 
 from django.db import transaction
@@ -39,6 +40,7 @@ from relance.ledger.models import Contact, Customer, Invoice
 CHOSEN = ("hand",)
 """`Assignment.given_by` of a person’s choice, one by one or by a file: no rule changes it."""
 MAX_RULES = 100
+CHUNK = 2_000
 LOOK_AT = 2_000
 """Customers looked at again at once after their plan changed; the next pass sees to the others."""
 FIELDS = (
@@ -280,39 +282,35 @@ def with_new(rules: Sequence[PlanRule], rule: PlanRule) -> tuple[list[PlanRule],
     return [*rules[:place], rule, *rules[place:]], place
 
 
-@transaction.atomic
 def apply_rules(
     organisation: Organisation, *, actor: User | None, on: date, now: datetime
 ) -> Applied:
     """Give every customer the plan of the first rule that fits; hand choices stay.
 
-    A customer whom no rule fits keeps what he has. At most `LOOK_AT` of those whose plan changed
-    are looked at again now.
+    A customer whom no rule fits keeps what he has. Written `CHUNK` customers at a time, so that
+    nobody waits long for the database; broken off, it is simply applied again. At most `LOOK_AT`
+    of those whose plan changed are looked at again now.
     """
     rules = rules_of(organisation)
-    changed = _give(organisation, rules)
-    told = [
-        Fact(
-            "plan_assigned",
-            now,
-            on,
-            customer,
-            data={
-                "plan_id": rules[place].plan_id,
-                "plan": rules[place].plan.name,
-                "rule": rules[place].position,
-            },
-            actor=actor,
-        )
-        for customer, place in changed
-    ]
+    wanted = _wanted(organisation, rules)
+    changed = [one.customer for one in wanted if one.changes]
+    for start in range(0, len(wanted), CHUNK):
+        some = wanted[start : start + CHUNK]
+        with transaction.atomic():
+            _write(organisation, rules, some)
+            told = [_given(rules[one.place], one.customer, actor, on, now) for one in some]
+            changes = [one.changes for one in some]
+            history.append(organisation, compress(told, changes))
     kept = Customer.objects.filter(left_alone(organisation), organisation=organisation).count()
     total = {"changed": len(changed), "kept": kept}
-    history.append(
-        organisation, [*told, Fact("plan_rules_applied", now, on, data=total, actor=actor)]
-    )
-    refresh(organisation, [customer for customer, _place in changed][:LOOK_AT], on=on, now=now)
+    history.append(organisation, [Fact("plan_rules_applied", now, on, data=total, actor=actor)])
+    refresh(organisation, changed[:LOOK_AT], on=on, now=now)
     return Applied(len(changed), kept)
+
+
+def _given(rule: PlanRule, customer: int, actor: User | None, on: date, now: datetime) -> Fact:
+    data = {"plan_id": rule.plan_id, "plan": rule.plan.name, "rule": rule.position}
+    return Fact("plan_assigned", now, on, customer, data=data, actor=actor)
 
 
 def give_to_new(organisation: Organisation, customers: Sequence[int]) -> None:
@@ -322,7 +320,8 @@ def give_to_new(organisation: Organisation, customers: Sequence[int]) -> None:
     """
     if not customers:
         return
-    _give(organisation, rules_of(organisation), customers)
+    rules = rules_of(organisation)
+    _write(organisation, rules, _wanted(organisation, rules, customers))
     default = Plan.objects.filter(organisation=organisation, is_default=True).first()
     if default is None:
         return
@@ -338,10 +337,18 @@ def give_to_new(organisation: Organisation, customers: Sequence[int]) -> None:
     )
 
 
-def _give(
+class _Wanted(NamedTuple):
+    """A customer whose assignment is to be written; `changes`: to another plan than he has."""
+
+    customer: int
+    place: int
+    changes: bool
+
+
+def _wanted(
     organisation: Organisation, rules: Sequence[PlanRule], customers: Sequence[int] | None = None
-) -> list[tuple[int, int]]:
-    """Write what the rules say; (customer, place of the rule) for each whose plan changed.
+) -> list[_Wanted]:
+    """What the rules would write, of all customers or of some.
 
     Those that a FEC brought have their plan too: nothing leaves before they are reviewed.
     """
@@ -352,28 +359,31 @@ def _give(
     if customers is not None:
         asked = asked.filter(pk__in=customers)
     rows = asked.values_list("pk", "fits", "assignment__plan_id", "assignment__rule_id")
-    written: list[Assignment] = []
-    changed: list[tuple[int, int]] = []
-    for customer, place, plan, rule in rows.order_by("pk"):
-        wanted = rules[place]
-        if (plan, rule) == (wanted.plan_id, wanted.pk):
-            continue
-        written.append(
-            Assignment(
-                organisation=organisation,
-                customer_id=customer,
-                plan_id=wanted.plan_id,
-                given_by="rule",
-                rule_id=wanted.pk,
-            )
+    return [
+        _Wanted(customer, place, plan != rules[place].plan_id)
+        for customer, place, plan, rule in rows.order_by("pk")
+        if (plan, rule) != (rules[place].plan_id, rules[place].pk)
+    ]
+
+
+def _write(
+    organisation: Organisation, rules: Sequence[PlanRule], wanted: Sequence[_Wanted]
+) -> None:
+    """Give the plans, and show the levels that count under them."""
+    rows = [
+        Assignment(
+            organisation=organisation,
+            customer_id=one.customer,
+            plan_id=rules[one.place].plan_id,
+            given_by="rule",
+            rule_id=rules[one.place].pk,
         )
-        if plan != wanted.plan_id:
-            changed.append((customer, place))
-    upsert_many(Assignment, written, unique="customer", update=["plan", "given_by", "rule"])
-    for place in sorted({place for _customer, place in changed}):
-        moved = [customer for customer, one in changed if one == place]
+        for one in wanted
+    ]
+    upsert_many(Assignment, rows, unique="customer", update=["plan", "given_by", "rule"])
+    for place in sorted({one.place for one in wanted if one.changes}):
+        moved = [one.customer for one in wanted if one.changes and one.place == place]
         follow_plan(organisation, moved, rules[place].plan)
-    return changed
 
 
 # --- the rules themselves -------------------------------------------------------------
