@@ -22,6 +22,7 @@ from relance.outbox.channels.fake import FakeChannel
 from relance.outbox.delivery import deliver_batch
 from relance.outbox.models import Message, Status
 from tests.conftest import TODAY, at, make_customer, make_invoice
+from tests.web.lots import chased
 
 LATE = TODAY - timedelta(days=8)
 LATER = TODAY - timedelta(days=5)
@@ -50,20 +51,7 @@ def deliver(on: date = TODAY, *, error: str = "") -> None:
 
 def chased_before(invoice: Invoice, plan: Plan, level: int, days_ago: int = 20) -> None:
     """A relance of this level was really sent, some time ago."""
-    on = TODAY - timedelta(days=days_ago)
-    Entry.objects.create(
-        organisation=invoice.organisation,
-        customer=invoice.customer,
-        on=on,
-        kind=Entry.Kind.SENT,
-        plan=plan,
-        reference=invoice,
-        level=level,
-        channel="email",
-    )
-    InvoiceChase.objects.create(
-        organisation=invoice.organisation, invoice=invoice, level=level, last_on=on
-    )
+    chased(invoice, plan, level, "", days_ago)
 
 
 def codes(outcome: relances.Outcome) -> list[str]:
