@@ -146,7 +146,7 @@ def test_the_page_costs_a_fixed_number_of_queries(
 
 
 def test_the_level_changes_only_with_the_diskette(camille: Client, customer: Customer) -> None:
-    """S1-17 to S1-19: the pencil opens the list; nothing is saved without the diskette."""
+    """S1-17, S1-18, S1-19: the pencil opens the list; nothing is saved without the diskette."""
     invoice = make_invoice(customer, "F1", days_ago(12))
 
     opened = page(camille, customer, f"?niveau={invoice.pk}")
