@@ -76,6 +76,8 @@ def _why(message: Message) -> str:
         return trouble_words(message)
     if message.status == Status.RETRYING and message.error:
         return _("Nouvel essai : %(why)s") % {"why": trouble_words(message)}
+    if message.letter:
+        return ", ".join(message.letter["to"][1:])
     return ", ".join(message.recipients)
 
 
@@ -183,7 +185,10 @@ def message_cancel(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         cancel_message(message, reason="BY_HAND", actor=access.user, now=moment(request))
     except outbox.StateConflictError as conflict:
         return _show(request, access, message, refusal=conflict_words(conflict))
-    return _after(request, access, message, _("Le message est annulé : rien n’est parti."))
+    said = _("Le message est annulé : rien n’est parti.")
+    if message.automatic and message.purpose == Message.Purpose.STEP:
+        said += " " + _("Son niveau compte comme passé : il ne sera pas écrit de nouveau.")
+    return _after(request, access, message, said)
 
 
 def conflict_words(conflict: outbox.StateConflictError) -> str:
