@@ -227,4 +227,4 @@ def test_the_client_says_who_gave_him_his_plan(
     assert says("Choisi à la main")
 
     Assignment.objects.update(given_by="import")
-    assert says("donné à l’import")
+    assert says("Donné à l’import")
