@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 from datetime import date
 
+from django.db.models import F, Max, Q
+
 from relance.accounts.models import Organisation
 from relance.dunning.gather import plans_of, rules_of
-from relance.dunning.models import Outlook
+from relance.dunning.models import Entry, Outlook
 from relance.dunning.run import decide_window, windows
 
 
 def differences(organisation: Organisation, on: date) -> Iterator[str]:
-    """One French sentence per outlook that is not what the engine says on `on`."""
+    """One French sentence per copy that is wrong: outlooks on `on`, and what was last done."""
+    yield from _chases(organisation)
     plans, rules = plans_of(organisation), rules_of(organisation)
     for window in windows(organisation):
         decided = decide_window(organisation, on, window, plans, rules)
@@ -29,3 +32,26 @@ def differences(organisation: Organisation, on: date) -> Iterator[str]:
 
 def _words(state: tuple[object, ...]) -> str:
     return " ".join(str(part) for part in state if part not in (None, "", False))
+
+
+def _chases(organisation: Organisation) -> Iterator[str]:
+    """Invoices whose last relance, as lists show it, is older than their last entry.
+
+    A later date is right: a message tells of other invoices than those whose level it raises.
+    """
+    done = Entry.objects.filter(
+        organisation=organisation,
+        kind__in=[Entry.Kind.SENT, Entry.Kind.MARKED],
+        void=False,
+        reference__isnull=False,
+    ).order_by()
+    rows = done.values_list(
+        "reference__number", "reference__chase__last_on", "reference_id"
+    ).annotate(last=Max("on"))
+    wrong = rows.filter(
+        Q(reference__chase__last_on__isnull=True) | Q(reference__chase__last_on__lt=F("last"))
+    )
+    for number, stored, _key, last in wrong:
+        yield (
+            f"facture {number} : dernière relance {stored or 'aucune'} en copie, {last} au journal"
+        )

@@ -114,7 +114,7 @@ def _renewed(
         told = Event.objects.filter(
             organisation=organisation, seq__gt=kept.seq, invoice_id__isnull=False
         ).order_by()
-        keys = set(told.values_list("invoice_id", flat=True)[: MOST_TOLD + 1])
+        keys = {key for key in told.values_list("invoice_id", flat=True)[: MOST_TOLD + 1] if key}
         if len(keys) <= MOST_TOLD:
             rows = Invoice.objects.filter(organisation=organisation, pk__in=keys)
             dues = set(rows.values_list("due", flat=True))

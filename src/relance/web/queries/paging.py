@@ -20,7 +20,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
     capped = False
 
     @property
-    def count(self) -> int:  # type: ignore[override]
+    def count(self) -> int:
         """Rows that can be reached."""
         if not hasattr(self, "_count"):
             self._count = self._bounded()
