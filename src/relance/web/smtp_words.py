@@ -146,7 +146,7 @@ def cancelled_words(code: str) -> str:
         "BELOW_MINIMUM": _("Le solde est passé sous le minimum du plan."),
         "NO_RECIPIENT": _("Il n’y a plus d’adresse valable."),
         "NO_TEMPLATE": _("Le modèle de ce niveau a été retiré."),
-        "REACHABLE": _("Le client peut de nouveau être joint : le message part tout seul."),
+        "REACHABLE": _("Le client peut de nouveau être joint : le message part tout seul."),
         "PENDING_MANUAL": _("Cette étape se fait désormais à la main."),
         "EMPTY_PLAN": _("Le plan de relance a été vidé."),
         "PLAN_PAUSED": _("Le plan de relance a été mis en pause."),

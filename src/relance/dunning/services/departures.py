@@ -207,7 +207,7 @@ def require_waiting(message: Message) -> None:
     """Refused when it has left, is leaving or was cancelled; the sentence says which."""
     if message.status not in outbox.NOT_GONE:
         raise Refused(
-            _("Trop tard : ce message est à l’état « %(state)s ».")
+            _("Trop tard : ce message est à l’état « %(state)s ».")
             % {"state": message.get_status_display().lower()},
             "GONE",
         )

@@ -80,7 +80,7 @@ def add_note(
         raise Refused(_("Écrivez quelque chose."), "EMPTY")
     if len(words) > LONGEST:
         raise Refused(
-            _("Une note a au plus %(n)d caractères ; celle-ci en a %(has)d.")
+            _("Une note a au plus %(n)d caractères ; celle-ci en a %(has)d.")
             % {"n": LONGEST, "has": len(words)},
             "TOO_LONG",
         )

@@ -321,22 +321,22 @@ _TELLERS: dict[str, Callable[[Mapping[str, Any]], Told]] = {
     "note_withdrawn": lambda d: ("note", _("Note retirée"), ""),
     "message_held": lambda d: (
         "hold",
-        _("Message retenu : %(level)s") % {"level": _level_of(d)},
+        _("Message retenu : %(level)s") % {"level": _level_of(d)},
         "",
     ),
     "message_released": lambda d: (
         "tick",
-        _("Message approuvé : %(level)s") % {"level": _level_of(d)},
+        _("Message approuvé : %(level)s") % {"level": _level_of(d)},
         "",
     ),
     "message_edited": lambda d: (
         "pencil",
-        _("Message modifié : %(level)s") % {"level": _level_of(d)},
+        _("Message modifié : %(level)s") % {"level": _level_of(d)},
         "",
     ),
     "message_written": lambda d: (
         "send",
-        _("Message écrit d’avance : %(level)s") % {"level": _level_of(d)},
+        _("Message écrit d’avance : %(level)s") % {"level": _level_of(d)},
         "",
     ),
     "action_opened": _action_opened,

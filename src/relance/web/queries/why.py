@@ -195,7 +195,7 @@ def _by_hand_facts(carrier: engine.Carrier, owners: str) -> list[Fact]:
         return []
     advice = wording.advice(reason, _)
     if owners:
-        advice = _("Responsable : %(names)s.") % {"names": owners} + f" {advice}"
+        advice = _("Responsable : %(names)s.") % {"names": owners} + f" {advice}"
     if carrier.code == "PENDING_MANUAL":
         return [Fact(carrier.wanted, "actions", "accent", _("À faire à la main"), advice)]
     return [Fact(carrier.wanted, "error", "late", wording.sentence(reason, _), advice)]

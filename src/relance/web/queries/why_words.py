@@ -99,7 +99,7 @@ def set_aside_words(decision: engine.Decision) -> str:
             "why": _shared(code),
         }
     told = [_counted_reason(code, count) for code, count in counts.items()]
-    return _("Aucune de ses factures ouvertes ne peut être relancée : %(list)s.") % {
+    return _("Aucune de ses factures ouvertes ne peut être relancée : %(list)s.") % {
         "list": ", ".join(told)
     }
 

@@ -308,7 +308,7 @@ def before_edit(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     else:
         notes.success(
             request,
-            _("Texte enregistré : c’est lui qui partira à %(name)s.") % {"name": message.customer},
+            _("Texte enregistré : c’est lui qui partira à %(name)s.") % {"name": message.customer},
         )
     return _back(request, access)
 
@@ -350,8 +350,8 @@ def _too_late(access: Access, message: Message) -> str:
     who = reading.held_by(access, message)
     state = message.get_status_display().lower()
     if who:
-        return _("%(name)s : %(who)s.") % {"name": message.customer, "who": who}
-    return _("%(name)s : ce message est déjà à l’état « %(state)s ».") % {
+        return _("%(name)s : %(who)s.") % {"name": message.customer, "who": who}
+    return _("%(name)s : ce message est déjà à l’état « %(state)s ».") % {
         "name": message.customer,
         "state": state,
     }
@@ -420,20 +420,20 @@ def _said(verb: str, count: int) -> str:
     number = {"n": french.number(count)}
     if verb == "approuver":
         words = ngettext(
-            "%(n)s message approuvé : il part dès que son heure est venue.",
-            "%(n)s messages approuvés : ils partent dès que leur heure est venue.",
+            "%(n)s message approuvé : il part dès que son heure est venue.",
+            "%(n)s messages approuvés : ils partent dès que leur heure est venue.",
             count,
         )
     elif verb == "retenir":
         words = ngettext(
-            "%(n)s message retenu : il attend ici que quelqu’un l’approuve.",
-            "%(n)s messages retenus : ils attendent ici que quelqu’un les approuve.",
+            "%(n)s message retenu : il attend ici que quelqu’un l’approuve.",
+            "%(n)s messages retenus : ils attendent ici que quelqu’un les approuve.",
             count,
         )
     else:
         words = ngettext(
-            "%(n)s message ne partira pas : son niveau compte comme passé, sans contact.",
-            "%(n)s messages ne partiront pas : leur niveau compte comme passé, sans contact.",
+            "%(n)s message ne partira pas : son niveau compte comme passé, sans contact.",
+            "%(n)s messages ne partiront pas : leur niveau compte comme passé, sans contact.",
             count,
         )
     return words % number

@@ -57,7 +57,7 @@ def _gap(access: Access, customer: Customer) -> str:
         *invoices.order_by("due", "id").values_list("number", flat=True)[:20],
         *credits_left.order_by("on", "id").values_list("number", flat=True)[:20],
     ]
-    return _("Écart de solde chez %(name)s (%(code)s). Références : %(numbers)s. Constaté : ") % {
+    return _("Écart de solde chez %(name)s (%(code)s). Références : %(numbers)s. Constaté : ") % {
         "name": customer.name,
         "code": customer.code,
         "numbers": ", ".join(numbers) or "–",
