@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 from django.core.management import call_command
+from django.db import OperationalError
 
 from relance.accounts import clock
 from relance.accounts.models import Organisation, User
@@ -116,6 +117,19 @@ def test_one_line_that_breaks_does_not_stop_the_others(batch: Batch, owner: User
     assert BatchLine.objects.get(pk=poison).reason == "ERROR"
     batch.refresh_from_db()
     assert (batch.status, batch.done, batch.refused) == ("done", 4, 1)
+
+
+def test_a_busy_database_refuses_no_line(batch: Batch, owner: User) -> None:
+    """The lines wait for the next turn of a worker."""
+    batches.start(batch, actor=owner, now=NOW)
+
+    def busy(batch: Batch, lines: Sequence[BatchLine], on: date, now: datetime) -> None:
+        raise OperationalError("database is locked")
+
+    batches.advance(batch, handler=busy, now=NOW)
+    assert statuses(batch) == ["waiting"] * 5
+    batch_kinds.work(NOW)
+    assert statuses(batch) == ["done"] * 5
 
 
 def test_a_refused_line_says_why(batch: Batch, owner: User) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import Count, F, Q, QuerySet
 from django.utils.translation import gettext as _
 
@@ -127,6 +127,9 @@ def _chunk(batch: Batch, handler: Handler, on: date, now: datetime, size: int) -
     """One chunk; False when there is nothing more to do. A chunk that breaks is done by lines."""
     try:
         return _do(batch, handler, on, now, size) > 0
+    except OperationalError:  # a busy database, not a bad line: the next turn goes on
+        log.exception("batch %s waits for the database", batch.pk)
+        return False
     except Exception:
         log.exception("a chunk of batch %s broke off", batch.pk)
         if size == 1:
