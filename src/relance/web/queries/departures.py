@@ -51,7 +51,7 @@ class Day(NamedTuple):
     """One day of the strip: how many customers get their next message on it."""
 
     on: date
-    count: int
+    clients: int
     rest: bool
     current: bool
 
@@ -283,7 +283,7 @@ class Brake(NamedTuple):
     """Why some customers get nothing at the next departure, and what to do about it."""
 
     code: str
-    count: int
+    clients: int
     label: str
     advice: str
     remedy: str

@@ -19,6 +19,7 @@ from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
 from relance.dunning import messages as writing
 from relance.dunning import services
+from relance.dunning.models import Outlook
 from relance.dunning.services import departures as deeds
 from relance.ledger.models import Customer
 from relance.ledger.services import LedgerError
@@ -249,7 +250,7 @@ def _show(request: HttpRequest, access: Access, row: reading.Row, **extra: Any) 
 
 def _foreseen_row(request: HttpRequest, access: Access, pk: int) -> reading.Row:
     place = Place(request, access)
-    outlooks = access.all(reading.Outlook).filter(customer_id=pk)
+    outlooks = access.all(Outlook).filter(customer_id=pk)
     rows = reading.foreseen_rows(access, outlooks, place.day, place.start)
     if not rows:
         raise Http404
