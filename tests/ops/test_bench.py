@@ -11,6 +11,7 @@ import pytest
 from django.core.management import call_command
 
 from relance.ops.bench.figures import Figure
+from relance.ops.bench.pages import PAGES
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,7 @@ def figures(report: dict[str, Any], database: str) -> dict[str, dict[str, Any]]:
 
 def test_each_part_of_the_main_job_has_a_figure(report: dict[str, Any]) -> None:
     everywhere = {"first pass", "daily pass", "second pass", "import", "mails"}
+    everywhere |= {name.partition(",")[0] for name, _address in PAGES}
     databases = ["sqlite"]
     if os.environ.get("RELANCE_TEST_DATABASE_URL"):
         databases.append("postgresql")
@@ -88,3 +90,14 @@ def test_a_target_is_a_ceiling_for_seconds_and_a_floor_for_rates() -> None:
     assert Figure("mails", "sqlite", "mails/s", 90.0, 100.0, 0.8).reached is True
     assert Figure("mails", "sqlite", "mails/s", 70.0, 100.0, 0.8).reached is False
     assert Figure("engine", "", "decisions/s", 1.0).reached is None
+
+
+def test_every_busy_page_is_measured_beside_a_bare_query(report: dict[str, Any]) -> None:
+    """p95 of the server's milliseconds against its ceiling, and p50 in the table."""
+    pages = [one for one in report["figures"] if one["unit"] == "ms"]
+    assert {one["name"] for one in pages if one["database"] == "sqlite"} == {n for n, _a in PAGES}
+    for one in pages:
+        assert one["reference"] > 0
+        assert 0 < one["details"]["p50"] <= one["details"]["p95"] == one["ours"]
+        assert one["reached"] is (one["ours"] <= 100)
+    assert "tableau de bord, par client" in report["table"]

@@ -21,6 +21,8 @@ from typing import Any
 
 import django
 
+from relance.ops.bench import pages
+
 Found = dict[str, Any]
 
 
@@ -285,6 +287,8 @@ PARTS: dict[str, Callable[..., Found]] = {
     "imports": imports,
     "bare_import": bare_import,
     "mails": mails,
+    "books": pages.prepare,
+    "pages": pages.measure,
 }
 
 

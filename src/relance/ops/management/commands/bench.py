@@ -30,8 +30,9 @@ Place = Callable[[], AbstractContextManager[stage.Stage]]
 
 class Command(BaseCommand):
     help = (
-        "Measure the engine, the daily pass, the import and the mails on scratch databases: on "
-        "SQLite, and on PostgreSQL when a server is named. Nothing of yours is touched."
+        "Measure the engine, the daily pass, the import, the mails and the pages on scratch "
+        "databases: on SQLite, and on PostgreSQL when a server is named. Nothing of yours is "
+        "touched."
     )
     requires_system_checks: list[str] = []
 
