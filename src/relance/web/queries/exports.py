@@ -208,8 +208,8 @@ def _action_rows(found: QuerySet[Action]) -> Rows:
     for one in found.iterator(CHUNK):
         yield (
             one.due_on,
-            one.customer.name,
-            one.customer.code,
+            one.customer.name if one.customer else "",
+            one.customer.code if one.customer else "",
             str(Channel(one.channel).label),
             one.level,
             one.level_name,
@@ -261,8 +261,8 @@ def _message_rows(found: QuerySet[Message]) -> Rows:
         yield (
             one.on,
             _local(one.sent_at),
-            one.customer.name,
-            one.customer.code,
+            one.customer.name if one.customer else "",
+            one.customer.code if one.customer else "",
             str(Channel(one.channel).label) if one.channel in Channel else one.channel,
             str(Status(one.status).label),
             one.level,
@@ -337,8 +337,8 @@ def _to_chase_rows(found: QuerySet[ToChase]) -> Rows:
         yield (
             one.plan.name,
             one.level,
-            one.customer.name,
-            one.customer.code,
+            one.customer.name if one.customer else "",
+            one.customer.code if one.customer else "",
             one.invoice.number,
             one.invoice.site.name if one.invoice.site else None,
             one.invoice.due,
@@ -397,8 +397,8 @@ def _campaign_rows(found: QuerySet[Batch]) -> Rows:
 def _line_rows(found: QuerySet[BatchLine]) -> Rows:
     for one in found.iterator(CHUNK):
         yield (
-            one.customer.name,
-            one.customer.code,
+            one.customer.name if one.customer else "",
+            one.customer.code if one.customer else "",
             str(one.get_status_display()),
             one.detail or one.reason or None,
             one.amount_cents or None,

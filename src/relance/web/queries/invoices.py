@@ -147,7 +147,7 @@ def rows_page(
     # The database sorts and skips numbers only; the lines of the page are read afterwards.
     shown = page_of(found, page)
     first = (shown.number - 1) * PAGE
-    if shown.paginator.capped and filters.sort.removeprefix("-") == "client":
+    if getattr(shown.paginator, "capped", False) and filters.sort.removeprefix("-") == "client":
         keys = _by_client(access, found, filters.sort, first, first + PAGE)
     else:
         keys = _keys(found, filters.sort, first, first + PAGE)

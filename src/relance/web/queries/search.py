@@ -257,7 +257,9 @@ def _messages(asked: Asked) -> Group:
             reverse("message_detail", args=[asked.slug, one.pk]),
             "email",
             one.subject or _("Sans objet"),
-            f"{one.customer.name}, {french.date_text(one.on, None)}",
+            ", ".join(
+                part for part in (str(one.customer or ""), french.date_text(one.on, None)) if part
+            ),
             one.amount_cents or None,
             one.currency,
         ),
