@@ -32,7 +32,10 @@ class BankAccount(models.Model):
 
 
 class BankImport(models.Model):
-    """A file of the bank, kept as it came; the same file twice adds nothing twice."""
+    """A file of the bank, kept as it came; the same file twice adds nothing twice.
+
+    Until `done` it has only been looked at. `report` holds what its import did.
+    """
 
     organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
     kind = models.CharField(max_length=10)
@@ -44,6 +47,25 @@ class BankImport(models.Model):
     added = models.PositiveIntegerField(default=0, help_text="Transactions that were new.")
     repeated = models.PositiveIntegerField(default=0, help_text="Already known from before.")
     remarks = models.JSONField(default=list, help_text="Codes and facts, one per remark.")
+    done = models.BooleanField(default=True)
+    report = models.JSONField(default=dict, help_text="Counts of what the import did.")
+
+
+class BankMapping(models.Model):
+    """What the columns of a table of the bank are, remembered by its headers."""
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    signature = models.CharField(max_length=32)
+    columns = models.JSONField(help_text="Field code to index of the column.")
+    order = models.CharField(max_length=3, blank=True, help_text="Of the dates: dmy or mdy.")
+    account = models.CharField(max_length=40, help_text="Number of the account it tells of.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "signature"], name="one_bank_mapping_per_header"
+            )
+        ]
 
 
 class BankStatement(models.Model):
@@ -180,11 +202,13 @@ class Document(models.Model):
         indexes = [
             models.Index(fields=["organisation", "-received_at"], name="document_by_date"),
             models.Index(fields=["organisation", "amount_cents"], name="document_by_amount"),
+            models.Index(fields=["organisation", "left_cents"], name="document_by_left"),
         ]
 
 
 class Link(models.Model):
-    """An association of a transaction: with a document, or with an invoice that it pays.
+    """An association of a transaction: with a document, with an invoice that it pays, or with
+    `label` alone, a kind of expense, which leaves its receipt missing (S0-06).
 
     Not `confirmed`, it is a potential one that a person has to accept (S0-08); `reasons` are the
     codes on which the proposal rests.
@@ -195,6 +219,7 @@ class Link(models.Model):
     document = models.ForeignKey(Document, models.CASCADE, null=True, related_name="links")
     invoice = models.ForeignKey(Invoice, models.CASCADE, null=True, related_name="bank_links")
     payment = models.ForeignKey(Payment, models.SET_NULL, null=True, related_name="+")
+    label = models.CharField(_("nature"), max_length=80, blank=True)
     amount_cents = models.BigIntegerField(help_text="Of the transaction, in its sense.")
     confirmed = models.BooleanField(default=True)
     automatic = models.BooleanField(default=False)
@@ -218,6 +243,21 @@ class Link(models.Model):
                 condition=Q(document__isnull=True) | Q(invoice__isnull=True),
                 name="a_link_has_one_other_end",
             ),
+        ]
+
+
+class Denial(models.Model):
+    """A person said that this document is not this transaction's: it is not proposed again."""
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    transaction = models.ForeignKey(Transaction, models.CASCADE, related_name="denials")
+    document = models.ForeignKey(Document, models.CASCADE, related_name="denials")
+    made_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["transaction", "document"], name="denied_once")
         ]
 
 
