@@ -15,7 +15,6 @@ from relance.dunning.models import InvoiceChase, Outlook, Plan, Template
 from relance.ledger import services as ledger
 from relance.ledger.models import Customer, Invoice
 from relance.outbox.models import Message
-from relance.web.queries import invoices, paging
 from tests.conftest import NOW, TODAY, at, make_customer, make_invoice
 
 BOARD = "/d/ateliers-kerdoncuff/tableau-de-bord/"
@@ -475,30 +474,3 @@ def deliver() -> Callable[[], None]:
             hooks.record(sent)
 
     return leave
-
-
-@pytest.mark.parametrize("turned", ["", "-"])
-def test_a_long_list_by_client_has_the_order_of_a_short_one(
-    camille: Client,
-    organisation: Organisation,
-    plan: Plan,
-    monkeypatch: pytest.MonkeyPatch,
-    turned: str,
-) -> None:
-    """Beyond what is counted, the clients are walked some at a time."""
-    for name in ("Émile", "Abel", "Zoé", "Abelard"):
-        one = make_customer(organisation, plan, name, code=name[:2] + str(len(name)))
-        for days in (3, 40, 5):
-            make_invoice(one, f"{name}-{days}", days_ago(days))
-
-    def listed() -> list[str]:
-        rows = camille.get(f"{BOARD}?tri={turned}client").context["rows"]
-        return [row.invoice.number for row in rows]
-
-    short = listed()
-    monkeypatch.setattr(paging, "MOST", 6)
-    monkeypatch.setattr(invoices, "FEW", 2)
-    assert len(short) == 12
-    assert listed()[:6] == short[:6]
-    text = text_of(camille, f"?tri={turned}client")
-    assert "sur plus de 6" in text
