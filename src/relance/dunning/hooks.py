@@ -91,7 +91,7 @@ def record(sent: Sequence[Message]) -> None:
         save_chases(chases)
         history.append(organisation, [f for m in mine for f in _facts(m, lines[m.pk], on)])
         # the pass already saw its own messages as done
-        by_people = {m.customer_id for m in mine if not m.automatic}
+        by_people = {m.debtor_id for m in mine if not m.automatic}
         if by_people:
             moment = max(sent_at(message) for message in mine)
             refresh(organisation, sorted(by_people), on=on, now=moment)
@@ -139,7 +139,7 @@ def ended(stopped: Sequence[Message], now: datetime, *, actor: User | None = Non
         mine = by_organisation[organisation.pk]
         history.append(organisation, stopped_facts(mine, on, now, actor))
         _refuse_addresses(organisation, mine, on, now)
-        refresh(organisation, sorted({message.customer_id for message in mine}), on=on, now=now)
+        refresh(organisation, sorted({message.debtor_id for message in mine}), on=on, now=now)
 
 
 def _refuse_addresses(
@@ -154,7 +154,7 @@ def _refuse_addresses(
             ledger.refuse_address(
                 organisation=organisation,
                 email=message.recipients[0],
-                customer_id=message.customer_id,
+                customer_id=message.debtor_id,
                 on=on,
                 now=now,
             )

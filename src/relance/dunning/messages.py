@@ -383,7 +383,7 @@ def drafts(
         chosen = words.get(step) if isinstance(words, Mapping) else words
         method = channel or item.action.channel
         draft = _draft(book, item, on, not_before, made_by, chosen, method, origin)
-        reply_to = replies.get(draft.customer_id, origin.reply_to)
+        reply_to = replies.get(draft.debtor_id, origin.reply_to)
         draft = replace(draft, action_id=action_id, batch_id=batch_id, reply_to=reply_to)
         made.append(draft)
     return made

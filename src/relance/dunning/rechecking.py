@@ -42,7 +42,7 @@ def recheck_some(
     for line in MessageInvoice.objects.filter(message__in=batch).order_by("id"):
         lines[line.message_id].append(line)
     plans, rules = plans_of(organisation), rules_of(organisation)
-    window = Window(ids=tuple({m.customer_id for m in batch}))
+    window = Window(ids=tuple({m.debtor_id for m in batch}))
     today = {
         case.customer: case
         for case in cases(
@@ -56,7 +56,7 @@ def recheck_some(
     }
     verdicts: dict[int, Verdict] = {}
     for message in batch:
-        case = today[message.customer_id]
+        case = today[message.debtor_id]
         if message.automatic and not organisation.sending_on:
             verdicts[message.pk] = Cancel("SENDING_OFF")
             continue
@@ -139,7 +139,7 @@ def _recheck_step(
 def as_action(message: Message, lines: Sequence[MessageInvoice]) -> engine.Action:
     """The stored message as the step that it says."""
     return engine.Action(
-        customer=message.customer_id,
+        customer=message.debtor_id,
         currency=message.currency,
         plan=message.plan_id or 0,
         level=message.level or 0,

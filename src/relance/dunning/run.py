@@ -221,7 +221,7 @@ def _refuse_addresses(
             ledger.refuse_address(
                 organisation=organisation,
                 email=refusal.detail,
-                customer_id=refusal.draft.customer_id,
+                customer_id=refusal.draft.debtor_id,
                 on=task.on,
                 now=task.now,
             )
@@ -238,7 +238,7 @@ def _drafts(
     if task.spread:
         seconds = min(3600, 4 * len(drafts))
         drafts = [
-            replace(draft, not_before=start + timedelta(seconds=draft.customer_id % seconds))
+            replace(draft, not_before=start + timedelta(seconds=draft.debtor_id % seconds))
             for draft in drafts
         ]
     return drafts

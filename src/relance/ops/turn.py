@@ -6,6 +6,7 @@ from datetime import datetime
 
 from relance.dunning import batch_kinds, recaps, run
 from relance.dunning.batches import Pace
+from relance.receipts import automatic
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +19,7 @@ PARTS: Sequence[Part] = (
     ("the day's runs", run.tick),
     ("batches", lambda now: batch_kinds.work(now, Pace(seconds=SECONDS_FOR_BATCHES))),
     ("regular e-mails", recaps.work),
+    ("requests for receipts", automatic.tick),
 )
 
 
@@ -35,3 +37,4 @@ def whole_tick(now: datetime) -> None:
     run.tick(now)
     batch_kinds.work(now)
     recaps.work(now)
+    automatic.tick(now)

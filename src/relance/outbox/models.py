@@ -127,15 +127,19 @@ class PrintRun(models.Model):
 
 
 class Message(models.Model):
-    """One message to one customer; `subject` and the bodies are what really leaves."""
+    """One message; `subject` and the bodies are what really leaves.
+
+    It is to one customer, or (a request for receipts) to users of the dossier.
+    """
 
     class Purpose(models.TextChoices):
         STEP = "step", _("Étape du plan")
         AD_HOC = "ad_hoc", _("Relance ponctuelle")
         CAMPAIGN = "campaign", _("Campagne")
+        RECEIPTS = "receipts", _("Demande de justificatifs")
 
     organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="messages")
+    customer = models.ForeignKey(Customer, models.CASCADE, null=True, related_name="messages")
     purpose = models.CharField(max_length=10, choices=Purpose.choices, default=Purpose.STEP)
     channel = models.CharField(max_length=20, default="email")
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED)
@@ -162,6 +166,7 @@ class Message(models.Model):
     mailbox = models.ForeignKey(Mailbox, models.SET_NULL, null=True, related_name="+")
     print_run = models.ForeignKey(PrintRun, models.SET_NULL, null=True, related_name="messages")
     batch_id = models.BigIntegerField(null=True, help_text="Of the batch that it belongs to.")
+    request_id = models.BigIntegerField(null=True, help_text="Of the request for receipts.")
     message_ref = models.CharField(max_length=200, unique=True, help_text="The Message-ID header.")
     made_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     made_at = models.DateTimeField()
@@ -204,6 +209,20 @@ class Message(models.Model):
                 condition=Q(action_id__isnull=False),
             ),
         ]
+
+    @property
+    def debtor_id(self) -> int:
+        """Of the customer that it chases; a request for receipts has none (TypeError)."""
+        if self.customer_id is None:
+            raise TypeError("this message chases no customer")
+        return self.customer_id
+
+    @property
+    def debtor(self) -> Customer:
+        """The customer that it chases; a request for receipts has none (TypeError)."""
+        if self.customer is None:
+            raise TypeError("this message chases no customer")
+        return self.customer
 
     @property
     def is_open(self) -> bool:

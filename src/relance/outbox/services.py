@@ -73,7 +73,7 @@ class Draft:
     """
 
     organisation: Organisation
-    customer_id: int
+    customer_id: int | None
     on: date
     not_before: datetime
     sender: str
@@ -100,6 +100,14 @@ class Draft:
     letter: Mapping[str, Any] | None = None
     mailbox: Mailbox | None = None
     batch_id: int | None = None
+    request_id: int | None = None
+
+    @property
+    def debtor_id(self) -> int:
+        """Of the customer that it chases; a request for receipts has none (TypeError)."""
+        if self.customer_id is None:
+            raise TypeError("this draft chases no customer")
+        return self.customer_id
 
 
 class Refusal(NamedTuple):
@@ -253,6 +261,7 @@ def _message(draft: Draft, now: datetime) -> Message:
         letter=draft.letter,
         mailbox=draft.mailbox,
         batch_id=draft.batch_id,
+        request_id=draft.request_id,
         message_ref=new_message_ref(draft.sender),
         made_by=draft.made_by,
         made_at=now,

@@ -34,7 +34,7 @@ def readdress(organisation: Organisation, customers: Sequence[int]) -> int:
     for message, action in found:
         ids = [int(key) for key in action.invoices]
         first = book.addressed_first(action)
-        to = [one.email for one in messages.recipients(book, message.customer_id, ids, first)]
+        to = [one.email for one in messages.recipients(book, message.debtor_id, ids, first)]
         if not to or to == message.recipients:
             continue
         with suppress(outbox.OutboxError):  # it has begun to leave, or the address is none

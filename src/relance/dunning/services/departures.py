@@ -172,7 +172,7 @@ def reword_message(
         message=message,
         subject=filled.subject,
         text=filled.text,
-        html=messages.page(filled.subject, filled.html, message.customer.language),
+        html=messages.page(filled.subject, filled.html, message.debtor.language),
         recipients=list(recipients) or message.recipients,
         copies=message.copies,
     )
@@ -199,7 +199,7 @@ def _table(message: Message) -> tuple[str, str]:
     if not invoices:
         return "", ""
     invoices.sort(key=lambda invoice: (invoice.due, invoice.number))
-    with override(message.customer.language):
+    with override(message.debtor.language):
         return messages.table(invoices, message.amount_cents)
 
 
@@ -240,5 +240,5 @@ def _tell(kind: str, told: Sequence[Message], deed: Deed) -> None:
 
 def _look_again(changed: Sequence[Message], deed: Deed) -> None:
     if changed:
-        ids = sorted({message.customer_id for message in changed})
+        ids = sorted({message.debtor_id for message in changed})
         refresh(changed[0].organisation, ids, on=deed.on, now=deed.now)

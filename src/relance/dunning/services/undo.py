@@ -34,7 +34,7 @@ def cancel_message(message: Message, *, reason: str, actor: User, now: datetime)
 
 
 def _pass_step(message: Message, *, actor: User, now: datetime) -> None:
-    organisation, customer = message.organisation, message.customer_id
+    organisation, customer = message.organisation, message.debtor_id
     on = clock.local_date(organisation, now)
     case = case_of(organisation, customer, on)
     if case.plan is None or case.plan.id != message.plan_id:

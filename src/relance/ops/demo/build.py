@@ -18,7 +18,6 @@ from relance.accounts import clock
 from relance.accounts.models import DunningRole, Organisation, User
 from relance.accounts.services import add_member, found_organisation
 from relance.dunning import run, services
-from relance.dunning.hooks import hooks
 from relance.dunning.models import Action, Outlook, Plan, Step, Template
 from relance.engine.calendar import is_working_day
 from relance.engine.wording import MONTHS
@@ -27,9 +26,11 @@ from relance.ledger.models import Contact, Credit, Customer, Hold, Invoice, Site
 from relance.ops import worker
 from relance.ops.demo import documents, words
 from relance.ops.demo.clients import CAMILLE, Client
+from relance.ops.demo.desk import Desk
 from relance.ops.demo.line import CutLine
 from relance.ops.demo.post import Refusing
 from relance.ops.demo.world import Bill, Deed, World
+from relance.ops.hooks import hooks
 from relance.outbox.channels.email import EmailChannel
 from relance.outbox.delivery import Hooks
 
@@ -57,6 +58,7 @@ class Builder:
     refusing: Refusing
     until: datetime
     organisation: Organisation = field(init=False)
+    desk: Desk = field(init=False)
     people: dict[str, User] = field(default_factory=dict)
     plans: dict[str, Plan] = field(default_factory=dict)
     customers: list[Customer] = field(default_factory=list)
@@ -119,17 +121,18 @@ class Builder:
         now = self.moment(first, time(9))
         for client in self.world.clients:
             self._welcome(client, first, now)
-        for key, plan in self.plans.items():
+        for key in ("invoice", ""):
             pairs = zip(self.world.clients, self.customers, strict=True)
             services.assign_plan(
                 self.organisation,
                 customers=[customer for client, customer in pairs if client.plan == key],
-                plan=plan,
+                plan=self.plans.get(key),
                 actor=self.people[CAMILLE],
                 on=first,
                 now=now,
-                given_by="import",
             )
+        self.desk = Desk(self.organisation, self.people, self.plans, self.world.frame)
+        self.desk.settle_in(first, now)
         Customer.objects.filter(organisation=self.organisation).update(created_at=now)
 
     def _write_plans(self) -> None:
@@ -143,6 +146,17 @@ class Builder:
             )
             for one in words.TEMPLATES
         }
+        for key in words.LETTERS_TOO:
+            same = templates[key]
+            Template.objects.create(
+                organisation=self.organisation,
+                name=same.name,
+                channel="letter",
+                subject=same.subject,
+                body=same.body.replace("Bonjour", "Madame, Monsieur").replace(
+                    "répondez-nous", "écrivez-nous"
+                ),
+            )
         for plan in words.PLANS:
             self.plans[plan.key] = Plan.objects.create(
                 organisation=self.organisation,
@@ -228,6 +242,7 @@ class Builder:
         start = self.moment(day, DEPARTURE)
         if start <= self.until:
             self._depart(day, start)
+            self.desk.morning(day, start + timedelta(minutes=5))
         noon = self.moment(day, PEOPLE)
         if noon <= self.until and is_working_day(self.organisation.zone, day):
             talks = [deed for deed in deeds if not deed.morning]
@@ -239,6 +254,7 @@ class Builder:
             self.touched -= spoken_to - set(with_actions.values_list("customer_id", flat=True))
             if day > self.world.frame.recently or day.weekday() in LIST_DAYS:
                 self._do_the_list(day, noon)
+            self.touched |= self.desk.noon(day, noon)
 
     def _quiet(self, day: date) -> bool:
         """True when a run on `day` would neither send, open nor withdraw anything.

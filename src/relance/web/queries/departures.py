@@ -229,7 +229,7 @@ def message_rows(access: Access, found: Sequence[Message], now: datetime) -> lis
         rows.append(
             Row(
                 key=f"m{one.pk}",
-                customer=one.customer,
+                customer=one.debtor,
                 words=words,
                 to=list(one.recipients),
                 cents=one.amount_cents,

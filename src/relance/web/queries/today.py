@@ -89,7 +89,7 @@ def refused_for(access: Access, actions: Collection[Action]) -> dict[int, Messag
         )
         .order_by("id")
     ):
-        found[message.customer_id, message.reference_id, message.level] = message
+        found[message.debtor_id, message.reference_id, message.level] = message
     return {
         one.pk: found[key]
         for one in actions

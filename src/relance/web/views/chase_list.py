@@ -231,7 +231,7 @@ def chase_list_undo(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     else:
         refresh(
             access.organisation,
-            [message.customer_id],
+            [message.debtor_id],
             on=today_of(request, access),
             now=moment(request),
         )

@@ -451,7 +451,7 @@ def _leave_alone(
     if not form.is_valid():
         notes.error(request, _("Dites jusqu’à quel jour ne rien envoyer."))
         return
-    ids = {*customers, *(one.customer_id for one in chosen)}
+    ids = {*customers, *(one.debtor_id for one in chosen)}
     people = list(access.all(Customer).filter(pk__in=ids).select_related("organisation"))
     until = form.cleaned_data["until"]
     try:

@@ -207,7 +207,8 @@ def message_eml(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         data = envelope(message, at=message.sent_at or message.made_at).data
     except DeliveryError as fault:
         raise Http404 from fault
-    name = quote(f"{message.on.isoformat()} {message.customer.name}.eml", safe="")
+    about = message.customer or message.organisation
+    name = quote(f"{message.on.isoformat()} {about}.eml", safe="")
     return HttpResponse(
         data,
         content_type="message/rfc822",

@@ -7,10 +7,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from relance.accounts import clock
 from relance.dunning import run
-from relance.dunning.hooks import hooks
 from relance.dunning.models import Run
 from relance.ops import worker
 from relance.ops.arguments import add_organisation, local_day, organisation_of
+from relance.ops.hooks import hooks
 
 
 class Command(BaseCommand):

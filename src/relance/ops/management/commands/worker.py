@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from relance.accounts import clock
-from relance.dunning.hooks import hooks
 from relance.ops import worker
+from relance.ops.hooks import hooks
 from relance.ops.server import WorkerProcess
 from relance.ops.turn import tick, whole_tick
 

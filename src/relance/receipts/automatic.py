@@ -1,0 +1,104 @@
+"""The calendar of a firm asks by itself: one or two days of the month, each date once (S0-10…20).
+
+A day missed (the server was down) is caught up on the first turn after it, once (engine.md 7).
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.db import transaction as database
+
+from relance.accounts import clock
+from relance.accounts.models import Organisation
+from relance.engine import receipts as engine
+from relance.engine.model import Reason
+from relance.receipts.models import FileSchedule, FirmSchedule, Request
+from relance.receipts.services.asking import readers, refuse_request, to_validate
+from relance.receipts.services.sending import send_request
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The days of the month that hold for one client file, and since when (local dates)."""
+
+    days: tuple[int, ...]
+    after: date
+    working_days: bool
+    starting_on: date | None
+
+
+def calendar_of(organisation: Organisation) -> Calendar | None:
+    """The firm's days, the file's own, or None when nothing goes by itself."""
+    own = FileSchedule.objects.filter(organisation=organisation).first()
+    firm = FirmSchedule.objects.filter(firm=organisation.firm, enabled=True).first()
+    if firm is None or firm.enabled_on is None or (own and own.mode == FileSchedule.Mode.OFF):
+        return None
+    if own and own.mode == FileSchedule.Mode.OWN and own.first_day:
+        days = (own.first_day, own.second_day)
+    else:
+        days = (firm.first_day, firm.second_day)
+    served = own.served_on if own and own.served_on else firm.enabled_on - timedelta(days=1)
+    return Calendar(
+        tuple(day for day in days if day),
+        max(served, firm.enabled_on - timedelta(days=1)),
+        firm.working_days,
+        own.starting_on if own else None,
+    )
+
+
+def tick(now: datetime) -> int:
+    """Serve every client file whose date has come at its hour; how many requests were made."""
+    made = 0
+    scheduled = Organisation.objects.filter(firm__receipt_schedule__enabled=True).select_related(
+        "firm"
+    )
+    for organisation in scheduled:
+        on = clock.local_date(organisation, now)
+        if now >= clock.local_moment(organisation, on):
+            made += serve(organisation, on=on, now=now) is not None
+    return made
+
+
+@database.atomic
+def serve(organisation: Organisation, *, on: date, now: datetime) -> Request | None:
+    """Ask for the latest date of the calendar that is not served yet; None when there is none.
+
+    The date is served whatever comes of it: nothing missing sends nothing (S0-36), nobody to
+    receive it is kept as an error (S0-37). Two workers serve it once: the row is locked, and one
+    automatic request a date is a constraint.
+    """
+    calendar = calendar_of(organisation)
+    if calendar is None:
+        return None
+    zone = organisation.zone if calendar.working_days else None
+    due = engine.due_since(calendar.days, calendar.after, on, working_days_of=zone)
+    if due is None:
+        return None
+    FileSchedule.objects.get_or_create(organisation=organisation)
+    row = FileSchedule.objects.select_for_update().get(organisation=organisation)
+    if row.served_on is not None and row.served_on >= due:
+        return None
+    row.served_on = due
+    row.save(update_fields=["served_on"])
+    if Request.objects.filter(
+        organisation=organisation, kind=Request.Kind.AUTOMATIC, on=due
+    ).exists():
+        return None
+    rows = list(to_validate(organisation, calendar.starting_on))
+    if not rows:
+        return None
+    users = [reader.user for reader in readers(organisation) if reader.eligible]
+    if not users:
+        reason = Reason("NO_ELIGIBLE_RECIPIENT", {"count": len(rows)})
+        return refuse_request(
+            organisation=organisation, reason=reason, on=due, now=now, count=len(rows)
+        )
+    return send_request(
+        organisation=organisation,
+        kind=Request.Kind.AUTOMATIC,
+        rows=rows,
+        users=users,
+        on=due,
+        now=now,
+        first=calendar.starting_on,
+    )

@@ -1,0 +1,44 @@
+"""What the outbox asks and tells about requests for receipts."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from relance.accounts import clock
+from relance.history.services import Fact, append
+from relance.outbox.delivery import Cancel, Hooks, Verdict
+from relance.outbox.models import Message
+from relance.receipts.models import Asked
+
+
+def hooks(now: Callable[[], datetime]) -> Hooks:
+    """Bound to a clock, as those of the other chase."""
+    return Hooks(
+        recheck=recheck,
+        record=lambda sent: _tell(sent, "receipts_sent", now()),
+        ended=lambda stopped: _tell(stopped, "receipts_not_sent", now()),
+    )
+
+
+def recheck(batch: Sequence[Message]) -> dict[int, Verdict]:
+    """A request of which everything has been justified meanwhile does not leave (S0-36)."""
+    asked = {message.request_id for message in batch if message.request_id}
+    missing = set(
+        Asked.objects.filter(request_id__in=asked)
+        .exclude(transaction__missing="")
+        .values_list("request_id", flat=True)
+    )
+    return {
+        message.pk: Cancel("NOTHING_MISSING")
+        for message in batch
+        if message.request_id not in missing
+    }
+
+
+def _tell(messages: Sequence[Message], kind: str, now: datetime) -> None:
+    """One event per message in the journal of its dossier."""
+    for message in messages:
+        organisation = message.organisation
+        on = clock.local_date(organisation, now)
+        data = {"to": message.recipients, "status": message.status, "error": message.error[:200]}
+        fact = Fact(kind, now, on, message_id=message.pk, data=data, actor=message.made_by)
+        append(organisation, [fact])
