@@ -180,6 +180,7 @@ _UNCHANGED: dict[str, str] = {
 }
 
 _SKIPPED: dict[str, str] = {
+    "bank_line_left": "Cette ligne n’est pas une opération (titre ou solde) : elle est laissée.",
     "subtotal": "Ligne de total ou de solde (« {label} »), ignorée.",
     "header_repeated": "Ligne de titres répétée, ignorée.",
 }

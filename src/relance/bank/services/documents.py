@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 
 from django.core.files.base import ContentFile
 from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation, User
-from relance.bank.models import Document
+from relance.bank.models import Document, Link
 from relance.bank.reading import read_document
 from relance.bank.services.errors import BankRefused
-from relance.bank.services.state import renew_documents
+from relance.bank.services.state import renew, renew_documents
 from relance.formats.document_kind import document_kind
 from relance.formats.faults import Fault
 from relance.history.services import Fact, append
@@ -96,3 +98,33 @@ def describe(document: Document, *, actor: User, **values: Any) -> Document:
     renew_documents([locked.pk])
     locked.refresh_from_db()
     return locked
+
+
+def duplicates_of(document: Document) -> list[Document]:
+    """Other documents that say the same: number and supplier, or amount, date and supplier.
+
+    The very same content is never kept twice; these are two scans or photographs of one paper.
+    """
+    others = Document.objects.filter(organisation=document.organisation).exclude(pk=document.pk)
+    if document.amount_cents is None:
+        return []
+    same = others.filter(amount_cents=document.amount_cents, currency=document.currency)
+    told = Q(number=document.number) if document.number else Q(pk__in=[])
+    if document.on is not None:
+        told |= Q(on=document.on, supplier__iexact=document.supplier)
+    return list(same.filter(told).order_by("received_at", "id")[:5])
+
+
+@transaction.atomic
+def remove(document: Document, *, actor: User, on: date, now: datetime) -> None:
+    """Take away a document that no transaction holds, such as a duplicate. BankRefused else."""
+    locked = Document.objects.select_for_update().get(pk=document.pk)
+    if Link.objects.filter(document=locked, confirmed=True).exists():
+        raise BankRefused(_("Ce justificatif est associé : dissociez-le d’abord."))
+    rows = list(Link.objects.filter(document=locked).values_list("transaction_id", flat=True))
+    data = {"file": locked.filename, "sha256": locked.sha256}
+    append(locked.organisation, [Fact("document_removed", now, on, data=data, actor=actor)])
+    name, storage = str(locked.file.name), locked.file.storage
+    locked.delete()
+    renew(rows)
+    transaction.on_commit(lambda: storage.delete(name))

@@ -1,24 +1,32 @@
 """Associations: a document with a transaction, in whole or in part, and what needs no document."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from django.db import transaction as database
 from django.db.models import Q
 from django.utils.translation import gettext as _
-from rapidfuzz import fuzz
 
 from relance.accounts.models import Organisation, User
-from relance.bank.models import BankRule, Document, Link, Transaction
+from relance.bank.models import BankRule, Denial, Document, Link, Transaction
 from relance.bank.services.errors import BankRefused
+from relance.bank.services.proposals import propose, propose_for
 from relance.bank.services.state import renew, renew_documents
 from relance.formats.text import fold
 from relance.history.services import Fact, append
 
-BEFORE, AFTER = timedelta(days=60), timedelta(days=10)
-"""A receipt is dated at most so long before the money moved, or after it."""
-ALIKE = 70
-"""Similarity of names, of 100, from which a supplier is recognised in a label."""
+__all__ = [
+    "apply_rules",
+    "associate",
+    "confirm_found",
+    "deny",
+    "dissociate",
+    "fits",
+    "name_expense",
+    "propose",
+    "propose_for",
+    "waive",
+]
 
 
 @database.atomic
@@ -60,6 +68,7 @@ def associate(
     )
     renew([locked.pk])
     renew_documents([paper.pk])
+    _drop_spent(locked.pk, paper.pk)
     _tell("receipt_associated", locked, on, now, actor, {"file": paper.filename, "cents": cents})
     return link
 
@@ -103,7 +112,9 @@ def waive(
 def apply_rules(organisation: Organisation, rows: Iterable[Transaction]) -> int:
     """Waive what a rule says wants no receipt; the first rule that fits. How many were."""
     rules = list(BankRule.objects.filter(organisation=organisation))
-    fitting = []
+    fitting: list[Transaction] = []
+    if not rules:
+        return 0
     for row in rows:
         rule = next((one for one in rules if fits(one, row)), None)
         if rule is not None and not row.waiver:
@@ -127,51 +138,78 @@ def fits(rule: BankRule, row: Transaction) -> bool:
 
 
 @database.atomic
-def propose(*, documents: Sequence[Document], now: datetime) -> int:
-    """Unconfirmed links of documents with transactions of their amount, about their date.
+def confirm_found(*, link: Link, actor: User | None, on: date, now: datetime) -> Link:
+    """A person accepts a receipt that was found (S0-08): the proposal becomes an association.
 
-    Reasons: AMOUNT, DATE, NAME. On a tie each is proposed and none decided (S0-08, D-23). How
-    many links were made.
+    What else was proposed for a document or a transaction that has nothing left goes. BankRefused
+    when somebody has associated one of them meanwhile.
     """
-    links: list[Link] = []
-    for paper in documents:
-        rows = _candidates(paper)
-        named = [row for row in rows if _is_named(paper, row)]
-        chosen = named or rows
-        links += [
-            Link(
-                organisation=paper.organisation,
-                transaction=row,
-                document=paper,
-                amount_cents=row.amount_cents,
-                confirmed=False,
-                automatic=True,
-                reasons=["AMOUNT", "DATE", *(["NAME"] if named else [])],
-                made_at=now,
-            )
-            for row in chosen[:5]
-        ]
-    Link.objects.bulk_create(links, ignore_conflicts=True)
-    renew(link.transaction_id for link in links)
-    return len(links)
+    found = Link.objects.filter(pk=link.pk, confirmed=False, document__isnull=False).first()
+    if found is None or found.document is None:
+        raise BankRefused(_("Cette proposition n’existe plus : elle a déjà reçu une réponse."))
+    kept = associate(row=found.transaction, document=found.document, actor=actor, on=on, now=now)
+    kept.automatic, kept.reasons = True, found.reasons
+    kept.save(update_fields=["automatic", "reasons"])
+    return kept
 
 
-def _candidates(paper: Document) -> list[Transaction]:
-    """Transactions that lack a receipt, of the amount that the document has left, near its date."""
-    if not paper.left_cents or paper.on is None:
-        return []
-    return list(
-        Transaction.objects.filter(organisation=paper.organisation, waiver="")
-        .filter(Q(amount_cents=-paper.left_cents) | Q(amount_cents=paper.left_cents))
-        .filter(booked__gte=paper.on - AFTER, booked__lte=paper.on + BEFORE, documents=0)
-        .filter(currency=paper.currency)
-        .order_by("booked", "id")[:20]
+@database.atomic
+def deny(*, link: Link, actor: User | None, on: date, now: datetime) -> None:
+    """The receipt found is not this transaction's; it is not proposed again. Idempotent."""
+    found = Link.objects.filter(pk=link.pk, confirmed=False, document__isnull=False).first()
+    if found is None or found.document_id is None:
+        return
+    row = found.transaction
+    Denial.objects.get_or_create(
+        transaction=row,
+        document_id=found.document_id,
+        defaults={"organisation": found.organisation, "made_by": actor, "made_at": now},
     )
+    found.delete()
+    renew([row.pk])
+    _tell("receipt_denied", row, on, now, actor, {})
 
 
-def _is_named(paper: Document, row: Transaction) -> bool:
-    name = fold(paper.supplier)
-    return len(name) > 2 and fuzz.partial_ratio(name, row.search) >= ALIKE
+@database.atomic
+def name_expense(
+    *, row: Transaction, label: str, actor: User, on: date, now: datetime
+) -> Link | None:
+    """Associate the transaction with a kind of expense; its receipt is still wanted (S0-06).
+
+    An empty `label` takes the association away. BankRefused on an invoice's settlement.
+    """
+    locked = Transaction.objects.select_for_update().get(pk=row.pk)
+    if Link.objects.filter(transaction=locked, invoice__isnull=False, confirmed=True).exists():
+        raise BankRefused(_("Cette opération règle une facture : elle est déjà associée."))
+    named = Link.objects.filter(transaction=locked, document=None, invoice=None)
+    named.delete()
+    words, link = " ".join(label.split())[:80], None
+    if words:
+        link = Link.objects.create(
+            organisation=locked.organisation,
+            transaction=locked,
+            label=words,
+            amount_cents=locked.amount_cents,
+            made_by=actor,
+            made_at=now,
+        )
+    renew([locked.pk])
+    _tell("expense_named", locked, on, now, actor, {"expense": words})
+    return link
+
+
+def _drop_spent(row_id: int, paper_id: int) -> None:
+    """Proposals that an association has made pointless: nothing is lacking, or nothing left."""
+    rows = set()
+    for proposal in Link.objects.filter(
+        Q(transaction_id=row_id) | Q(document_id=paper_id), confirmed=False, document__isnull=False
+    ).select_related("transaction", "document"):
+        row, paper = proposal.transaction, proposal.document
+        covered = abs(row.covered_cents) >= abs(row.amount_cents)
+        if covered or (paper is not None and paper.left_cents == 0):
+            rows.add(row.pk)
+            proposal.delete()
+    renew(rows)
 
 
 def _tell(

@@ -19,27 +19,44 @@ def renew(transaction_ids: Iterable[int]) -> None:
     """
     ids = sorted(set(transaction_ids))
     for start in range(0, len(ids), CHUNK):
-        changed = [
-            row for row in _counted(ids[start : start + CHUNK]) if _copies(row) != _stored(row)
-        ]
+        changed = [row for row, _names in wrong_transactions(ids[start : start + CHUNK])]
         for row in changed:
             for name, value in zip(COPIES, _copies(row), strict=True):
                 setattr(row, name, value)
         update_many(Transaction, COPIES, changed)
 
 
+def wrong_transactions(ids: list[int]) -> list[tuple[Transaction, list[str]]]:
+    """Of these, the transactions whose copies differ from their links, and the names of those."""
+    found = []
+    for row in _counted(ids):
+        pairs = zip(COPIES, _stored(row), _copies(row), strict=True)
+        names = [name for name, stored, right in pairs if stored != right]
+        if names:
+            found.append((row, names))
+    return found
+
+
 def renew_documents(document_ids: Iterable[int]) -> None:
     """What is left of each document once its confirmed links are taken off."""
-    rows = Document.objects.filter(pk__in=set(document_ids)).annotate(
+    changed = []
+    for row, left in wrong_documents(sorted(set(document_ids))):
+        row.left_cents = left
+        changed.append(row)
+    update_many(Document, ["left_cents"], changed)
+
+
+def wrong_documents(ids: list[int]) -> list[tuple[Document, int | None]]:
+    """Of these, the documents whose rest differs from their links, with what it should be."""
+    rows = Document.objects.filter(pk__in=ids).annotate(
         used=Sum("links__amount_cents", filter=Q(links__confirmed=True))
     )
-    changed = []
+    found: list[tuple[Document, int | None]] = []
     for row in rows:
         left = None if row.amount_cents is None else abs(row.amount_cents) - abs(row.used or 0)
         if left != row.left_cents:
-            row.left_cents = left
-            changed.append(row)
-    update_many(Document, ["left_cents"], changed)
+            found.append((row, left))
+    return found
 
 
 def _counted(ids: list[int]) -> Iterable[Transaction]:

@@ -71,9 +71,14 @@ class Preview(NamedTuple):
         return sum(part.repeated for part in self.parts)
 
 
-def preview_file(*, organisation: Organisation, raw: bytes) -> Preview:
-    """What `import_file` would do, without writing. Raises BankFileError."""
-    found = _read(raw)
+def preview_file(
+    *, organisation: Organisation, raw: bytes, found: BankFile | None = None
+) -> Preview:
+    """What `import_file` would do, without writing. Raises BankFileError.
+
+    `found` is what a table was read as; other files are read from `raw`.
+    """
+    found = found or read_file(raw)
     accounts = _accounts(organisation, found.statements)
     parts, gaps = [], []
     for statement in found.statements:
@@ -101,27 +106,61 @@ def import_file(
     The same file, or one that overlaps another, adds nothing twice (a movement's key is the
     bank's own number, or its date, amount and words). Raises BankFileError.
     """
-    found = _read(raw)
+    found = read_file(raw)
+    imported = store_upload(
+        organisation=organisation, raw=raw, filename=filename, kind=found.kind, now=now, actor=actor
+    )
+    return import_upload(imported=imported, found=found, on=on, now=now, actor=actor)
+
+
+def store_upload(
+    *,
+    organisation: Organisation,
+    raw: bytes,
+    filename: str,
+    kind: str,
+    now: datetime,
+    actor: User | None = None,
+) -> BankImport:
+    """Keep a file to be looked at before `import_upload`; `kind` is a reader's, or sheet."""
     digest = hashlib.sha256(raw).hexdigest()
     imported = BankImport(
         organisation=organisation,
-        kind=found.kind,
-        filename=" ".join(filename.replace("\\", "/").rsplit("/", 1)[-1].split())[-200:]
-        or "releve",
+        kind=kind,
+        filename=_plain_name(filename),
         sha256=digest,
         made_by=actor,
         made_at=now,
-        remarks=[
-            {"code": fault.code, "facts": fault.facts}
-            for statement in found.statements
-            for fault in statement.remarks
-        ],
+        done=False,
     )
     imported.file.save(f"{organisation.pk}/{digest[:32]}", ContentFile(raw), save=False)
     imported.save()
+    return imported
+
+
+@transaction.atomic
+def import_upload(
+    *,
+    imported: BankImport,
+    found: BankFile,
+    on: date,
+    now: datetime,
+    actor: User | None = None,
+) -> BankImport:
+    """Add what `found` tells and is not known yet. BankFileError when it was done already."""
+    locked = BankImport.objects.select_for_update().get(pk=imported.pk)
+    if locked.done:
+        raise BankFileError(_("Ce fichier est déjà importé."), "already_done")
+    organisation = imported.organisation
+    imported.made_at, imported.made_by, imported.done = now, actor, True
+    imported.remarks = [
+        {"code": fault.code, "line": fault.line, "facts": fault.facts}
+        for statement in found.statements
+        for fault in statement.remarks
+    ]
     for statement in found.statements:
         _add(imported, statement)
-    imported.save(update_fields=["added", "repeated"])
+    imported.save(update_fields=["added", "repeated", "remarks", "done", "made_at", "made_by"])
     data = {
         "file": imported.filename,
         "kind": imported.kind,
@@ -147,7 +186,14 @@ def gaps_of(account: BankAccount) -> list[Gap]:
     return holes
 
 
-def _read(raw: bytes) -> BankFile:
+def _plain_name(filename: str) -> str:
+    last = filename.replace("\\", "/").rsplit("/", 1)[-1]
+    words = "".join(sign for sign in last if sign.isprintable()).split()
+    return " ".join(words)[-200:] or "releve"
+
+
+def read_file(raw: bytes) -> BankFile:
+    """The statements of a bank's own format. Raises BankFileError with the sentence and line."""
     found = read_bank_file(raw)
     if isinstance(found, Fault):
         raise BankFileError(found.message, found.code)

@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from relance.accounts import clock
 from relance.accounts.models import Organisation
+from relance.bank import checks as bank
 from relance.dunning import checks as dunning
 from relance.history import services as history
 from relance.ledger import checks as ledger
@@ -34,6 +35,7 @@ class Command(BaseCommand):
         ]
         today = clock.local_date(organisation, clock.now())
         faults += dunning.differences(organisation, today)
+        faults += bank.differences(organisation)
         broken = history.verify(organisation)
         if broken is not None:
             faults.append(f"le journal est rompu à l’événement {broken}")
