@@ -2,14 +2,20 @@
 
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from tests.conftest import NOW
+from relance.dunning.hooks import hooks
+from relance.ops import turn, worker
+from relance.ops.smtp_sink import Sink
+from tests.conftest import NOW, at
 
 # Playwright's own loop runs in this thread; the tests speak to the database between its calls.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -41,6 +47,68 @@ def frozen(monkeypatch: pytest.MonkeyPatch) -> datetime:
     """08:30 in Paris on Tuesday 24 November 2026, for the server as for the test."""
     monkeypatch.setattr("relance.accounts.clock.now", lambda: NOW)
     return NOW
+
+
+class Letter:
+    """An e-mail as its reader has it before him: addresses, words, names of what is joined."""
+
+    def __init__(self, mail: Any) -> None:
+        self.sender, self.reply_to = str(mail["From"]), str(mail["Reply-To"])
+        self.to = sorted(one.strip() for one in str(mail["X-RcptTo"]).split(","))
+        self.subject = _plain(str(mail["Subject"]))
+        self.text = _plain(mail.get_body(("plain",)).get_content())
+        self.html = _plain(mail.get_body(("html",)).get_content())
+        self.joined = [str(one.get_filename()) for one in mail.iter_attachments()]
+
+
+def _plain(text: str) -> str:
+    return text.replace("\u00a0", " ").replace("\u202f", " ").replace("\r\n", "\n")
+
+
+class Office:
+    """The hour for the server, the worker and the test, and the mail that really arrives.
+
+    The hour moves only when a test says so; nothing leaves without a turn of the worker.
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self.hour = NOW
+        self._sink = sink
+        self._read = 0
+
+    def now(self) -> datetime:
+        return self.hour
+
+    def morning(self, on: date) -> None:
+        """08:30 in Paris on `on`."""
+        self.hour = at(on)
+
+    def turn(self, **later: float) -> list[Letter]:
+        """The worker's turn 30 seconds later (or so much later): the mails that arrived by it."""
+        self.hour += timedelta(**(later or {"seconds": 30}))
+        worker.work(
+            stop=threading.Event(),
+            hooks=hooks(self.now, by_day=True),
+            tick=turn.whole_tick,
+            now=self.now,
+            once=True,
+        )
+        every = [Letter(one.mail()) for one in self._sink.mails()]
+        fresh, self._read = every[self._read :], len(every)
+        return fresh
+
+
+@pytest.fixture
+def office(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> Iterator[Office]:
+    """Starts at 08:30 in Paris on Tuesday 24 November 2026; a real SMTP server takes the mail."""
+    sink = Sink(tmp_path / "mails")
+    sink.start()
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", sink.port
+    settings.DEFAULT_FROM_EMAIL = "collect@relance.example"
+    office = Office(sink)
+    monkeypatch.setattr("relance.accounts.clock.now", office.now)
+    yield office
+    sink.stop()
 
 
 @pytest.fixture
@@ -88,3 +156,13 @@ def log_in(page: Page, server: LiveServer, email: str) -> None:
     page.keyboard.type("motdepasse1")
     page.keyboard.press("Enter")
     page.wait_for_url("**/d/**")
+
+
+def log_out(page: Page) -> None:
+    """Who comes next logs in afresh."""
+    page.context.clear_cookies()
+
+
+def words(page: Page, locator: str = "main") -> str:
+    """What one reads there, its no-break spaces written as spaces."""
+    return _plain(page.locator(locator).first.inner_text())

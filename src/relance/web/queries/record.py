@@ -8,8 +8,10 @@ from django.db.models import Avg, DurationField, ExpressionWrapper, F, Q, Sum
 from django.utils.translation import gettext as _
 
 from relance.accounts.access import Access
+from relance.dunning.gather import rules_of
 from relance.dunning.look import Look
 from relance.dunning.models import Step
+from relance.engine import deeds
 from relance.ledger.models import Credit, Customer, Invoice, Payment
 from relance.web.queries.invoices import state_of
 
@@ -111,9 +113,8 @@ def record(
     steps = (
         list(access.all(Step).filter(plan_id=plan.id).order_by("level")) if plan is not None else []
     )
-    carriers = {
-        carrier.reference.id: carrier.reference.number for carrier in look.now.decision.carriers
-    }
+    carried = deeds.carried(look.now.case, today, rules_of(access.organisation))
+    carriers: dict[Any, str] = {one.id: one.number for one in carried}
     lines = [_line(one, today, look, carriers) for one in shown.object_list]
     return Record(
         sums(access, customer, today),
@@ -153,7 +154,12 @@ def fixed_because(invoice: Invoice, look: Look, carriers: dict[Any, str]) -> str
         return _("Sans plan de relance, il n’y a pas de niveau : assignez un plan.")
     if invoice.balance_cents <= 0:
         return _("Cette facture est réglée.")
-    if plan.scope == "customer" and carriers and invoice.pk not in carriers:
+    if plan.scope == "customer" and not carriers:
+        return _(
+            "Le plan suit le client et ne relance aucune de ses factures\u00a0: "
+            "elles n’ont pas de niveau à changer."
+        )
+    if plan.scope == "customer" and invoice.pk not in carriers:
         return _(
             "Le plan suit le client : le niveau se change sur %(number)s, la facture porteuse."
         ) % {"number": next(iter(carriers.values()))}
