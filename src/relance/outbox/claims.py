@@ -58,7 +58,7 @@ def durable() -> Iterator[None]:
 def whole(messages: QuerySet[Message]) -> QuerySet[Message]:
     """With all that delivering needs: organisation, mailbox, lines and their invoices."""
     lines = MessageInvoice.objects.select_related("invoice").order_by("pk")
-    return messages.prefetch_related("organisation", "mailbox", Prefetch("lines", lines))
+    return messages.prefetch_related("organisation", "mailbox", "files", Prefetch("lines", lines))
 
 
 def claim(*, worker: str, at: datetime, limit: int, channels: Sequence[str]) -> list[Message]:

@@ -257,6 +257,16 @@ class MessageInvoice(models.Model):
         ]
 
 
+class MessageFile(models.Model):
+    """A file that goes with a message, kept as it left: what is not an invoice's own PDF."""
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    message = models.ForeignKey(Message, models.CASCADE, related_name="files")
+    name = models.CharField(max_length=120)
+    mime = models.CharField(max_length=100, default="application/octet-stream")
+    file = models.FileField(upload_to="messages/", max_length=200)
+
+
 class Attempt(models.Model):
     """One try to hand a message over, with what the other side answered."""
 

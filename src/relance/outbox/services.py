@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -21,7 +22,16 @@ from django.db.models import F
 from relance.accounts.bulk import create_many, insert_many
 from relance.accounts.models import Organisation, User
 from relance.outbox.mailbox_care import elsewhere
-from relance.outbox.models import VOID, WAITING, Attempt, Mailbox, Message, MessageInvoice, Status
+from relance.outbox.models import (
+    VOID,
+    WAITING,
+    Attempt,
+    Mailbox,
+    Message,
+    MessageFile,
+    MessageInvoice,
+    Status,
+)
 
 CHUNK = 500
 POSTED = ("letter", "registered_letter")
@@ -63,6 +73,14 @@ class Line(NamedTuple):
         return (self.invoice_id, self.plan_id, self.cycle, self.level)
 
 
+class Attached(NamedTuple):
+    """A file to go with a message; `name` is what the reader sees."""
+
+    name: str
+    mime: str
+    content: bytes
+
+
 @dataclass(frozen=True, kw_only=True)
 class Draft:
     """A message rendered in full. `sender` and `reply_to` are RFC 5322 mailboxes.
@@ -101,6 +119,7 @@ class Draft:
     mailbox: Mailbox | None = None
     batch_id: int | None = None
     request_id: int | None = None
+    files: Sequence[Attached] = ()
 
     @property
     def debtor_id(self) -> int:
@@ -230,6 +249,15 @@ def _store(drafts: list[Draft], now: datetime) -> list[Message]:
         for line in draft.lines
     ]
     insert_many(MessageInvoice, _LINE, lines)
+    for draft, message in zip(drafts, messages, strict=True):
+        for one in draft.files:
+            MessageFile.objects.create(
+                organisation=draft.organisation,
+                message=message,
+                name=one.name,
+                mime=one.mime,
+                file=ContentFile(one.content, one.name),
+            )
     return messages
 
 

@@ -113,7 +113,10 @@ def _about(access: Access, message: Message) -> dict[str, Any]:
         "customer": message.customer,
         "body": writing.fragment(message.html),
         "lines": lines,
-        "attachments": [line.invoice.number for line in lines if line.invoice.document],
+        "attachments": [
+            *(line.invoice.number for line in lines if line.invoice.document),
+            *message.files.values_list("name", flat=True),
+        ],
         "tries": tries,
         "can_write": access.can_write,
         "why": _why(message),

@@ -22,7 +22,7 @@ from django.core.mail.message import EmailMessage, sanitize_address
 from django.utils import timezone
 
 from relance.outbox.channels.base import DeliveryError
-from relance.outbox.models import Message
+from relance.outbox.models import Message, MessageFile
 
 MAX_BYTES = 10_000_000  # after base64; what most servers take (spec mail B2)
 PLAIN_ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[A-Za-z0-9.-]+", re.ASCII)
@@ -124,6 +124,7 @@ def _body(message: Message) -> bytes:
     if message.html:
         body = _multipart("alternative", f"={stem}.1=", [body, _text(message.html, "html")])
     files = [_file(name, content) for name, content in attachments(message)]
+    files += [_file(one.name, _read(one), one.mime) for one in message.files.all()]
     return _multipart("mixed", f"={stem}.0=", [body, *files]) if files else body
 
 
@@ -137,6 +138,11 @@ def attachments(message: Message) -> Iterator[tuple[str, bytes]]:
                 yield stem + suffix, file.read()
 
 
+def _read(one: MessageFile) -> bytes:
+    with one.file.open("rb") as file:
+        return bytes(file.read())
+
+
 def _text(text: str, kind: str) -> bytes:
     lines = re.sub(r"\r\n?|\n", "\r\n", text)
     if not lines.endswith("\r\n"):
@@ -147,12 +153,12 @@ def _text(text: str, kind: str) -> bytes:
     ).encode() + binascii.b2a_qp(lines.encode("utf-8", "replace"), istext=True)
 
 
-def _file(name: str, content: bytes) -> bytes:
+def _file(name: str, content: bytes, mime: str = "") -> bytes:
     plain = name.isascii()
     shown = f'filename="{name}"' if plain else f"filename*={encode_rfc2231(name, 'utf-8')}"
-    kind = "pdf" if name.endswith(".pdf") else "octet-stream"
+    kind = mime or f"application/{'pdf' if name.endswith('.pdf') else 'octet-stream'}"
     return (
-        f"Content-Type: application/{kind}\r\n"
+        f"Content-Type: {kind}\r\n"
         f"Content-Disposition: attachment;\r\n {shown}\r\n"
         "Content-Transfer-Encoding: base64\r\n\r\n"
     ).encode() + base64.encodebytes(content).replace(b"\n", b"\r\n")

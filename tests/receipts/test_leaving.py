@@ -1,0 +1,106 @@
+"""A request on its way: through the outbox to a real mail, with its Excel and its links."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from relance.accounts.models import Organisation, User
+from relance.bank.services.errors import BankRefused
+from relance.formats.faults import Fault
+from relance.formats.tabular import open_table
+from relance.ops import worker
+from relance.ops.hooks import hooks
+from relance.ops.smtp_sink import Sink
+from relance.outbox.models import Message, Status
+from relance.receipts.doors import door_of
+from relance.receipts.models import Request
+from relance.receipts.services.sending import UNDO_SECONDS, last_request, send_request
+from tests.conftest import NOW, TODAY
+from tests.receipts.conftest import AddClient, Bring
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def sink(tmp_path: Path, settings) -> Iterator[Sink]:
+    sink = Sink(tmp_path / "mails")
+    sink.start()
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", sink.port
+    settings.MEDIA_ROOT = tmp_path / "media"
+    yield sink
+    sink.stop()
+
+
+def test_the_request_arrives_with_its_excel_and_links_that_open(
+    sink: Sink,
+    dossier: Organisation,
+    bring: Bring,
+    add_client: AddClient,
+    accountant: User,
+) -> None:
+    """S0-01, S0-30 to S0-33: the mail as the client's server takes it."""
+    rows = [bring(label=f"ACHAT {n}", on=TODAY - timedelta(days=n)) for n in range(6)]
+    yann, sophie = add_client("yann"), add_client("sophie")
+    request = send_request(
+        organisation=dossier,
+        kind=Request.Kind.MANUAL,
+        rows=rows,
+        users=[yann, sophie],
+        on=TODAY,
+        now=NOW,
+        actor=accountant,
+        note="Merci d’avance.",
+        copies=[accountant.email],
+    )
+    later = NOW + timedelta(seconds=UNDO_SECONDS + 1)
+    worker.drain(hooks=hooks(lambda: later), now=lambda: later)
+
+    message = Message.objects.get(request_id=request.pk)
+    assert message.status == Status.SENT
+    [stored] = sink.mails()
+    mail = stored.mail()
+    assert mail["Subject"] == "6 justificatifs nous manquent"
+    assert "Anne Morel, Cabinet Morel et Associés" in str(mail["From"])
+    assert mail["Reply-To"] == accountant.email
+    assert mail["To"] == f"{yann.email}, {sophie.email}"
+    assert accountant.email in mail["X-RcptTo"]
+    [excel] = mail.iter_attachments()
+    assert excel.get_filename() == "justificatifs-brasserie-du-port.xlsx"
+    assert excel.get_content_type().endswith("spreadsheetml.sheet")
+    table = open_table(excel.get_content(), "justificatifs.xlsx")
+    assert not isinstance(table, Fault)
+    assert "ACHAT 5" in str(list(table.rows()))
+    body = mail.get_body(("plain",))
+    assert body is not None
+    text = body.get_content()
+    assert "Merci d’avance." in text
+    found = set(re.findall(r"/j/([\w-]{43})/", text))
+    assert len(found) == 1
+    door = door_of(found.pop(), now=later)
+    assert door is not None
+    assert door.request == request
+
+
+def test_two_accountants_do_not_ask_the_same_twice(
+    dossier: Organisation, bring: Bring, add_client: AddClient, accountant: User
+) -> None:
+    """The second one learns who was first; another period may still be asked."""
+    row, other, client = bring(), bring(), add_client()
+    seen = last_request(dossier)
+    values = {
+        "organisation": dossier,
+        "kind": Request.Kind.MANUAL,
+        "users": [client],
+        "on": TODAY,
+        "now": NOW,
+        "actor": accountant,
+        "seen": seen,
+    }
+    send_request(rows=[row], **values)
+    with pytest.raises(BankRefused, match="Anne Morel"):
+        send_request(rows=[row, other], **values)
+    send_request(rows=[other], **values)
+    assert Message.objects.count() == 2
