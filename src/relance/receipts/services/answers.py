@@ -1,16 +1,19 @@
-"""What a client answers about a transaction: a document, or an honest way to say no.
+"""What a client answers about a transaction: documents, or an honest way to say no.
 
 A "no" takes the transaction out of *À valider* at once, so that nobody is asked again for what he
-has answered; the accountant sees it and accepts it, or asks again.
+has answered; the accountant sees it and accepts it, or asks again. Until he has, the client may
+take it back.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime
+from typing import NamedTuple
 
 from django.db import transaction as database
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import User
-from relance.bank.models import Document, Transaction
+from relance.bank.models import Document, Link, Transaction
 from relance.bank.services import links
 from relance.bank.services.documents import store_document
 from relance.bank.services.errors import BankRefused
@@ -23,6 +26,28 @@ WAIVERS = {
     Answer.Kind.NOT_NEEDED: Transaction.Waiver.EXEMPT,
 }
 MOST_NOTE = 1000
+MOST_FILES = 10
+
+
+class Sent(NamedTuple):
+    """A file that a client sends with his answer: its bytes and the name he gave it."""
+
+    raw: bytes
+    filename: str
+
+
+class Refusal(NamedTuple):
+    """A file that was not kept, and the French sentence that says why."""
+
+    filename: str
+    why: str
+
+
+class Given(NamedTuple):
+    """What became of several files: the answers kept, and the files refused."""
+
+    answers: list[Answer]
+    refused: list[Refusal]
 
 
 @database.atomic
@@ -46,7 +71,6 @@ def answer_no(
     return _keep(locked, kind, by, on, now, note, door, None)
 
 
-@database.atomic
 def answer_with(
     *,
     row: Transaction,
@@ -58,24 +82,171 @@ def answer_with(
     note: str = "",
     door: Door | None = None,
 ) -> Answer:
-    """A document dropped or photographed for this transaction; it covers what it lacks.
+    """One document dropped or photographed for this transaction; it covers what it lacks.
 
     BankRefused when the file is no document, or the transaction needs none any more.
     """
+    given = answer_with_files(
+        row=row, files=[Sent(raw, filename)], by=by, on=on, now=now, note=note, door=door
+    )
+    if given.refused:
+        raise BankRefused(given.refused[0].why, "bad_file")
+    return given.answers[0]
+
+
+def answer_with_files(
+    *,
+    row: Transaction,
+    files: Sequence[Sent],
+    by: str,
+    on: date,
+    now: datetime,
+    note: str = "",
+    door: Door | None = None,
+) -> Given:
+    """Several documents for one transaction, the pages of a receipt or the parts of an amount.
+
+    Those that say their amount cover it; those that say none share what is then lacking. A
+    document too many is kept with the answer without being associated. A file that is no
+    document is refused with its reason and the others are kept. They are read and stored before
+    the transaction is locked: reading a photograph takes seconds. BankRefused when the
+    transaction needs no receipt any more, or there are too many files.
+    """
+    _needed(row)
+    if not 0 < len(files) <= MOST_FILES:
+        raise BankRefused(
+            _("Envoyez un fichier au moins, et %(most)s au plus.") % {"most": MOST_FILES},
+            "bad_count",
+        )
+    papers: list[Document] = []
+    refused: list[Refusal] = []
+    for file in files:
+        try:
+            paper = store_document(
+                organisation=row.organisation,
+                raw=file.raw,
+                filename=file.filename,
+                on=on,
+                now=now,
+                source=Document.Source.ANSWER,
+                sent_by=by,
+            ).document
+        except BankRefused as refusal:
+            refused.append(Refusal(file.filename, str(refusal)))
+        else:
+            if paper not in papers:
+                papers.append(paper)
+    answers = _associate(row, papers, by, on, now, note, door) if papers else []
+    return Given(answers, refused)
+
+
+@database.atomic
+def _associate(
+    row: Transaction,
+    papers: Sequence[Document],
+    by: str,
+    on: date,
+    now: datetime,
+    note: str,
+    door: Door | None,
+) -> list[Answer]:
+    """An answer for each document; at least one of them covers something, or BankRefused."""
     locked = _asked(row)
-    document = store_document(
-        organisation=locked.organisation,
-        raw=raw,
-        filename=filename,
-        on=on,
-        now=now,
-        source=Document.Source.ANSWER,
-        sent_by=by,
-    ).document
     lacking = abs(locked.amount_cents) - abs(locked.covered_cents)
-    amount = lacking if document.left_cents is None else None
-    links.associate(row=locked, document=document, actor=None, on=on, now=now, amount_cents=amount)
-    return _keep(locked, Answer.Kind.DOCUMENT, by, on, now, note, door, document)
+    said = [paper for paper in papers if paper.left_cents is not None]
+    silent = [paper for paper in papers if paper.left_cents is None]
+    linked = 0
+    for paper in said:
+        cents = min(lacking, max(paper.left_cents or 0, 0))
+        if cents and not _is_held(locked, paper):
+            links.associate(
+                row=locked, document=paper, actor=None, on=on, now=now, amount_cents=cents
+            )
+            lacking, linked = lacking - cents, linked + 1
+    silent = [paper for paper in silent if not _is_held(locked, paper)]
+    for place, paper in enumerate(silent):
+        cents = lacking // (len(silent) - place)
+        if cents:
+            links.associate(
+                row=locked, document=paper, actor=None, on=on, now=now, amount_cents=cents
+            )
+            lacking, linked = lacking - cents, linked + 1
+    if not linked:
+        raise BankRefused(
+            _("Ce document justifie déjà une opération en entier : envoyez celui de cet achat."),
+            "spent",
+        )
+    return [_keep(locked, Answer.Kind.DOCUMENT, by, on, now, note, door, paper) for paper in papers]
+
+
+def _is_held(row: Transaction, paper: Document) -> bool:
+    return Link.objects.filter(transaction=row, document=paper, confirmed=True).exists()
+
+
+def found_for(row: Transaction) -> list[Link]:
+    """Receipts that were found for it and nobody has accepted yet, a recognised name first."""
+    waiting = Link.objects.filter(transaction=row, confirmed=False, document__isnull=False)
+    rows = waiting.select_related("document", "transaction").order_by("pk")
+    return sorted(rows, key=lambda link: "NAME" not in link.reasons)
+
+
+@database.atomic
+def confirm(
+    *,
+    row: Transaction,
+    link_id: int,
+    by: str,
+    on: date,
+    now: datetime,
+    note: str = "",
+    door: Door | None = None,
+) -> Answer:
+    """The receipt found is the right one (D-23). BankRefused when it is not proposed any more."""
+    locked = _asked(row)
+    link = links.confirm_found(link=_proposed(locked, link_id), actor=None, on=on, now=now)
+    return _keep(locked, Answer.Kind.DOCUMENT, by, on, now, note, door, link.document)
+
+
+@database.atomic
+def deny(*, row: Transaction, link_id: int, by: str, on: date, now: datetime) -> None:
+    """The receipt found is another transaction's; it is not proposed again."""
+    locked = _asked(row)
+    links.deny(link=_proposed(locked, link_id), actor=None, on=on, now=now)
+    _tell(locked, on, now, {"answer": "denied", "by": by[:200]})
+
+
+def _proposed(row: Transaction, link_id: int) -> Link:
+    link = Link.objects.filter(
+        pk=link_id, transaction=row, confirmed=False, document__isnull=False
+    ).first()
+    if link is None:
+        raise BankRefused(_("Cette proposition a déjà reçu une réponse."), "gone")
+    return link
+
+
+def said_no(row: Transaction) -> Answer | None:
+    """The "no" that still stands and that nobody at the accountant's has read yet."""
+    last = Answer.objects.filter(transaction=row).order_by("-at", "-pk").first()
+    if last is None or last.handled_at is not None or last.kind not in WAIVERS:
+        return None
+    return last if row.waiver == WAIVERS[Answer.Kind(last.kind)] else None
+
+
+@database.atomic
+def take_back(*, row: Transaction, by: str, on: date, now: datetime) -> None:
+    """The client erred, or found it: his "no" does not count any more. Idempotent.
+
+    BankRefused once the accountant has read it.
+    """
+    locked = Transaction.objects.select_for_update(of=("self",)).get(pk=row.pk)
+    if locked.missing:
+        return
+    answer = said_no(locked)
+    if answer is None:
+        raise BankRefused(_("Cette réponse a déjà été lue : écrivez-nous plutôt."), "handled")
+    Answer.objects.filter(pk=answer.pk).update(handled_at=now)
+    links.waive(rows=[locked], waiver="", actor=None, on=on, now=now)
+    _tell(locked, on, now, {"answer": "taken_back", "by": by[:200]})
 
 
 @database.atomic
@@ -94,12 +265,15 @@ def ask_again(*, answer: Answer, actor: User, on: date, now: datetime) -> None:
 
 def _asked(row: Transaction) -> Transaction:
     locked = Transaction.objects.select_for_update(of=("self",)).select_related("organisation")
-    fresh = locked.get(pk=row.pk)
-    if not fresh.missing:
+    return _needed(locked.get(pk=row.pk))
+
+
+def _needed(row: Transaction) -> Transaction:
+    if not row.missing:
         raise BankRefused(
             _("Cette opération est déjà justifiée : il n’y a plus rien à faire."), "done"
         )
-    return fresh
+    return row
 
 
 def _keep(
@@ -122,6 +296,14 @@ def _keep(
         by=by[:200],
         at=now,
     )
-    data = {"transaction": row.pk, "answer": kind, "by": answer.by, "note": answer.note}
-    append(row.organisation, [Fact("receipt_answered", now, on, data=data)])
+    data = {"answer": kind, "by": answer.by, "note": answer.note}
+    if document is not None:
+        data["file"] = document.filename
+    _tell(row, on, now, data)
     return answer
+
+
+def _tell(row: Transaction, on: date, now: datetime, data: dict[str, str]) -> None:
+    append(
+        row.organisation, [Fact("receipt_answered", now, on, data={"transaction": row.pk} | data)]
+    )
