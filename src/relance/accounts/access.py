@@ -15,6 +15,8 @@ from relance.accounts.models import (
     BankRole,
     CollectRole,
     DunningRole,
+    Firm,
+    FirmMembership,
     Membership,
     Organisation,
     User,
@@ -48,6 +50,16 @@ class Access:
         """PermissionDenied unless the dunning role is at least `role`."""
         if self.dunning < role:
             raise PermissionDenied(role.label)
+
+    def require_bank(self, role: BankRole) -> None:
+        """PermissionDenied unless the bank role is at least `role` (D-22)."""
+        if self.bank < role:
+            raise PermissionDenied(role.label)
+
+    @property
+    def can_ask(self) -> bool:
+        """May ask for receipts and judge the answers: his firm's people and the dossier's R3."""
+        return self.bank >= BankRole.R3
 
     @property
     def can_write(self) -> bool:
@@ -94,3 +106,46 @@ def _access(user: User, organisation: Organisation) -> Access:
         BankRole(membership.bank_role),
         CollectRole(membership.collect_role),
     )
+
+
+@dataclass(frozen=True)
+class FirmAccess:
+    """What one accountant may do in his firm; `is_admin`: also its settings and its people."""
+
+    user: User
+    firm: Firm
+    is_admin: bool
+
+    @property
+    def organisations(self) -> QuerySet[Organisation]:
+        """The dossiers of the firm (D-24)."""
+        return Organisation.objects.filter(firm=self.firm)
+
+    def all(self, model: type[M]) -> QuerySet[M]:
+        """The rows of every dossier of the firm; `model` has a field `organisation`."""
+        return model._default_manager.filter(organisation__firm=self.firm)
+
+    def get(self, model: type[M], **lookup: Any) -> M:
+        """One of them; Http404 when there is none."""
+        found = self.all(model).filter(**lookup).first()
+        if found is None:
+            raise Http404
+        return found
+
+    def require_admin(self) -> None:
+        """PermissionDenied unless he looks after the firm itself."""
+        if not self.is_admin:
+            raise PermissionDenied("firm")
+
+
+def firms_of(user: User) -> QuerySet[Firm]:
+    """The firms that the user works for."""
+    return Firm.objects.filter(memberships__user=user).order_by("name", "pk")
+
+
+def open_firm(user: User, pk: int) -> FirmAccess:
+    """The access of `user` to a firm; Http404 when he does not work there."""
+    membership = FirmMembership.objects.select_related("firm").filter(user=user, firm_id=pk).first()
+    if membership is None:
+        raise Http404
+    return FirmAccess(user, membership.firm, membership.is_admin)
