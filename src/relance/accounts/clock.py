@@ -3,12 +3,14 @@
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
+
 from relance.accounts.models import Organisation
 
 
 def now() -> datetime:
-    """The present moment, aware, in UTC."""
-    return datetime.now(UTC)
+    """The present moment, aware, in UTC; a demonstration may stand still at one of its own."""
+    return settings.DEMO_CLOCK or datetime.now(UTC)
 
 
 def local_date(organisation: Organisation, at: datetime) -> date:

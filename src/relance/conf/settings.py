@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from datetime import datetime
 from pathlib import Path
 
 import dj_database_url
@@ -181,6 +182,11 @@ DEFAULT_FROM_EMAIL = os.environ.get("RELANCE_FROM", "relances@localhost")
 
 # A demonstration lives in its own data directory and has its mails read in a page.
 DEMO = os.environ.get("RELANCE_DEMO", "") == "1"
+DEMO_CLOCK = (
+    datetime.fromisoformat(os.environ["RELANCE_DEMO_CLOCK"])
+    if DEMO and "RELANCE_DEMO_CLOCK" in os.environ
+    else None
+)
 
 LOGGING = {
     "version": 1,

@@ -14,15 +14,17 @@ import threading
 import time
 import webbrowser
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from zoneinfo import ZoneInfo
 
 from relance.ops.demo import folder
 from relance.ops.demo.post import Refusing
 from relance.ops.smtp_sink import Sink
 
 PORT = 8000
-FULL = 60
+FULL = 74
 MONTHS = 24
 OLD_DAYS = 20
 REFUSED = "compta@roussel-btp.example"
@@ -35,6 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-browser", action="store_true", help="n’ouvre pas le navigateur")
     parser.add_argument("--reset", action="store_true", help="recommence depuis le début")
     parser.add_argument("--months", type=int, default=MONTHS, metavar="N", help="mois de passé")
+    parser.add_argument(
+        "--at",
+        type=datetime.fromisoformat,
+        metavar="AAAA-MM-JJTHH:MM",
+        help="l’horloge s’arrête à ce moment, à Paris (pour les captures d’écran)",
+    )
     parser.add_argument("--customers", type=int, default=FULL, metavar="N", help="clients")
 
 
@@ -70,6 +78,9 @@ def _start(options: argparse.Namespace, data: Path) -> int:
     try:
         (data / "static").mkdir(exist_ok=True)
         surround(data, sink.port)
+        if options.at:
+            at = options.at.replace(tzinfo=options.at.tzinfo or ZoneInfo("Europe/Paris"))
+            os.environ["RELANCE_DEMO_CLOCK"] = at.astimezone(UTC).isoformat()
         os.environ["RELANCE_URL"] = f"http://127.0.0.1:{options.port or PORT}"
         import django
 

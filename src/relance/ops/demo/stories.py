@@ -185,8 +185,9 @@ SCRIPTED = (
         "56100",
         mailbox="",
         new=True,
+        sites=("Gare maritime, lot 3",),
         contacts=(Contact("M. Le Dantec", "conducteur de travaux", "", "06 00 00 02 03"),),
-        opened=(Open("run1", -7, 2740_00),),
+        opened=(Open("run1", -7, 2740_00, site="Gare maritime, lot 3"),),
     ),
     Client(
         "Ferme de Kerloc’h",

@@ -125,6 +125,81 @@ Veuillez agréer, Madame, Monsieur, nos salutations distinguées.
 )
 
 
+LETTERS_TOO = ("reminder", "firm")
+"""Templates that exist as letters as well: the method « Courrier » takes the one of that name."""
+
+CAMPAIGN = Words(
+    "campaign",
+    "Factures par e-mail",
+    "email",
+    "Vos factures arrivent désormais par e-mail",
+    """Bonjour,
+
+Nos factures vous parviennent désormais par e-mail, en PDF, à l’adresse qui reçoit ce message.
+
+Si une autre personne doit les recevoir chez {{ client.nom }}, il suffit de nous répondre : nous \
+mettrons votre fiche à jour.
+
+Bien cordialement,
+{{ signature }}""",
+)
+YEAR_END = Words(
+    "year_end",
+    "Point de fin d’année",
+    "email",
+    "Votre compte chez {{ entreprise.nom }} : {{ montant }} à régler",
+    """Bonjour,
+
+Avant de clore l’année, voici ce qui reste à régler sur votre compte :
+
+{{ tableau_factures }}
+
+Si un point reste à éclaircir, appelez-nous : nous le regarderons ensemble.
+
+Bien cordialement,
+{{ signature }}""",
+)
+LOT, LETTERS = "Second rappel\u00a0(2)", "Second rappel\u00a0(2), par courrier"
+
+
+class RuleWords(NamedTuple):
+    """A rule that gives a plan; conditions are (field, op, value), and all must hold."""
+
+    plan: str
+    conditions: tuple[tuple[str, str, object], ...]
+
+
+RULES = (
+    RuleWords("accounts", (("regime", "is", "public"),)),
+    RuleWords(
+        "accounts", (("name", "contains", ["clinique", "pharmacie", "santé", "lycée", "syndic"]),)
+    ),
+    RuleWords("standard", ()),
+)
+"""They give what `Client.plan` says; « Par facture » and no plan at all are given by hand."""
+
+VIEWS = (
+    ("dashboard", "Plus de 30 jours", "age=d31_60"),
+    ("dashboard", "Litiges à suivre", "etat=litiges"),
+)
+"""Camille’s own views, as (list, name, filters)."""
+
+NOTES = (
+    (
+        "yann",
+        "Imprimerie Duvernay",
+        "@Camille le bon de livraison signé est retrouvé\u00a0: le litige peut se lever.",
+    ),
+    (
+        "yann",
+        "Hôtel Beauséjour",
+        "Mme Abgrall règle l’aile nord à la fin du mois, une fois le restaurant réceptionné.",
+    ),
+    ("camille", "Roussel BTP", "Standard appelé\u00a0: nouvelle adresse promise pour demain."),
+)
+"""Notes as (author, client, text)."""
+
+
 class Level(NamedTuple):
     name: str
     days: int

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from relance.engine.calendar import is_working_day, next_working_day, previous_working_day
 from relance.ops.demo import words
 from relance.ops.demo.clients import Client, Open
+from relance.ops.demo.neighbours import NEIGHBOURS
 from relance.ops.demo.regulars import REGULARS
 from relance.ops.demo.stories import SCRIPTED
 
@@ -117,7 +118,7 @@ class _Story(NamedTuple):
 
 def imagine(of: Frame, *, customers: int) -> World:
     """The world of the first `customers` clients; deeds in order of day, mornings first."""
-    clients = (*SCRIPTED, *REGULARS)[:customers]
+    clients = (*SCRIPTED, *REGULARS, *NEIGHBOURS)[:customers]
     stories: list[_Story] = []
     others: list[Deed] = []
     for place, client in enumerate(clients):
