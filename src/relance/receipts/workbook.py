@@ -1,4 +1,7 @@
-"""The Excel that goes with a request, and the same one when it comes back (S0-33, S0-34, A7)."""
+"""The Excel that goes with a request, and the same one when it comes back (S0-33, S0-34, A7).
+
+Its words are French whoever reads the pages, so that it can be read back by anybody.
+"""
 
 import io
 from collections.abc import Iterable, Sequence
@@ -8,6 +11,7 @@ from typing import NamedTuple
 from django.core.signing import Signer
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from relance.accounts.models import Organisation
 from relance.bank.models import Missing, Transaction
@@ -23,20 +27,26 @@ MOST_LINES = 20_000
 
 
 class Reported(NamedTuple):
-    """One line of a returned workbook: `outcome` is accepted, empty, unknown, done or refused."""
+    """One line of a returned workbook: `outcome` is accepted, empty, unknown, done or refused.
+
+    `row` is the transaction that its reference names, None when unknown.
+    """
 
     line: int
     outcome: str
     reference: str
     detail: str
+    row: Transaction | None = None
 
 
+@override("fr")
 def choices() -> dict[str, str]:
     """The answers that one may choose in the workbook: French words to `Answer.Kind`."""
     kinds = (Answer.Kind.NONE, Answer.Kind.NOT_MINE, Answer.Kind.NOT_NEEDED)
     return {str(kind.label): str(kind) for kind in kinds}
 
 
+@override("fr")
 def write_request_workbook(rows: Iterable[Transaction]) -> bytes:
     """The transactions asked about, with room for an answer and a note, as an XLSX."""
     target = io.BytesIO()
@@ -85,7 +95,8 @@ def read_answers(
 ) -> list[Reported] | Fault:
     """Apply the answers of a returned workbook, line by line, with a report of every line.
 
-    A line of another dossier, or whose reference was changed, is unknown and touches nothing.
+    A line of another dossier, whose reference was changed, or that the request of the `door` did
+    not ask about, is unknown and touches nothing. A line that cannot be read is refused.
     """
     table = open_table(raw, "reponses.xlsx")
     if isinstance(table, Fault):
@@ -95,8 +106,13 @@ def read_answers(
         return Fault("no_header", facts={"looked": 20})
     report: list[Reported] = []
     for row in table.rows():
-        if isinstance(row, Fault) or len(report) >= MOST_LINES:
+        if isinstance(row, Fault):
+            report.append(Reported(row.line or 0, "refused", "", row.message))
             continue
+        if len(report) >= MOST_LINES:
+            words = _("Ce tableau a trop de lignes\u00a0: à partir d’ici, rien n’a été lu.")
+            report.append(Reported(row.line, "refused", "", words))
+            break
         cells = [cell_text(cell) for cell in row.cells]
         cells += [""] * (max(places) + 1 - len(cells))
         report.append(
@@ -128,16 +144,22 @@ def _line(
     door: Door | None,
 ) -> Reported:
     reference, said, note = (cell.strip() for cell in cells)
-    row = _named(organisation, reference)
+    row = _named(organisation, reference, door)
     if row is None:
-        words = _("La référence n’est pas celle d’une opération de ce dossier.")
+        words = (
+            _("Cette ligne n’est pas une opération de cette demande.")
+            if door
+            else _("La référence n’est pas celle d’une opération de ce dossier.")
+        )
         return Reported(line, "unknown", reference, words)
     if not said:
-        return Reported(line, "empty", reference, "")
+        return Reported(line, "empty", reference, "", row)
     kind = next((value for words, value in choices().items() if fold(words) == fold(said)), "")
     if not kind:
-        words = _("« %(said)s » n’est pas l’une des réponses proposées.") % {"said": said[:60]}
-        return Reported(line, "refused", reference, words)
+        words = _("«\u00a0%(said)s\u00a0» n’est pas l’une des réponses proposées.") % {
+            "said": said[:60]
+        }
+        return Reported(line, "refused", reference, words, row)
     try:
         answer_no(
             row=row,
@@ -149,16 +171,19 @@ def _line(
             door=door,
         )
     except BankRefused as refusal:
-        return Reported(
-            line, "done" if refusal.code == "done" else "refused", reference, str(refusal)
-        )
-    return Reported(line, "accepted", reference, said)
+        outcome = "done" if refusal.code == "done" else "refused"
+        return Reported(line, outcome, reference, str(refusal), row)
+    return Reported(line, "accepted", reference, said, row)
 
 
-def _named(organisation: Organisation, reference: str) -> Transaction | None:
+def _named(organisation: Organisation, reference: str, door: Door | None) -> Transaction | None:
+    """The transaction of a reference; through a door only one that its request asked about."""
     key, dash, signature = reference.partition("-")
     if not dash or not key.isdecimal() or len(key) > 18:
         return None
     if not constant_time_compare(signature, _signature(organisation.pk, int(key))):
         return None
-    return Transaction.objects.filter(organisation=organisation, pk=int(key)).first()
+    rows = Transaction.objects.filter(organisation=organisation, pk=int(key))
+    if door is not None:
+        rows = rows.filter(asked__request_id=door.request_id)
+    return rows.first()
