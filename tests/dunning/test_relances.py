@@ -16,7 +16,7 @@ from relance.dunning.services.common import case_of
 from relance.engine.decide import decide
 from relance.ledger import services as ledger
 from relance.ledger.models import Customer, Invoice
-from relance.outbox import identity
+from relance.outbox import identity, print_runs
 from relance.outbox.channels.base import DeliveryError
 from relance.outbox.channels.fake import FakeChannel
 from relance.outbox.delivery import deliver_batch
@@ -444,6 +444,43 @@ def test_a_message_of_a_batch_is_written_again_without_what_was_paid(
     message = Message.objects.get()
     assert (message.status, message.amount_cents) == (Status.SENT, 948_72)
     assert "F-2" not in message.text
+
+
+def test_a_letter_of_a_batch_is_printed_without_what_was_paid_before_the_print(
+    two: tuple[Invoice, Invoice], organisation: Organisation, owner: User
+) -> None:
+    """Engine 3.11: it may wait for days; asking for what was paid would be wrong on paper too."""
+    Customer.objects.update(address="12 rue des Halles", postcode="29000", city="Quimper")
+    Template.objects.create(
+        organisation=organisation,
+        name="Rappel",
+        channel="letter",
+        subject="Vos factures",
+        body="Bonjour,\n\n{{ tableau_factures }}",
+    )
+    relances.send(
+        organisation,
+        [ask(*two)],
+        channel="letter",
+        actor=owner,
+        on=TODAY,
+        now=at(TODAY),
+        batch_id=1,
+    )
+    ledger.record_payment(invoice=two[1], amount_cents=784_80, on=TODAY, actor=owner, now=at(TODAY))
+
+    made = print_runs.make(
+        organisation=organisation,
+        message_ids=[Message.objects.get().pk],
+        actor=owner,
+        now=at(TODAY),
+        hooks=hooks(lambda: at(TODAY)),
+    )
+
+    message = Message.objects.get()
+    assert (made.run.letters, message.amount_cents) == (1, 948_72)
+    assert [row[0] for row in (message.letter or {})["rows"]] == ["F-1"]
+    assert [line.invoice_id for line in message.lines.all()] == [two[0].pk]
 
 
 def test_a_carrier_of_the_plan_tells_of_all_that_is_overdue_and_rises_alone(

@@ -52,13 +52,7 @@ def recheck(
         words=words,
         channel=message.channel,
     )
-    return Rewrite(
-        subject=draft.subject,
-        text=draft.text,
-        html=draft.html,
-        amount_cents=draft.amount_cents,
-        lines=draft.lines,
-    )
+    return Rewrite.of(draft)
 
 
 def _what_is_left(

@@ -127,13 +127,7 @@ def _recheck_step(
         not_before=message.not_before,
         channel=message.channel,
     )
-    return Rewrite(
-        subject=draft.subject,
-        text=draft.text,
-        html=draft.html,
-        amount_cents=draft.amount_cents,
-        lines=draft.lines,
-    )
+    return Rewrite.of(draft)
 
 
 def as_action(message: Message, lines: Sequence[MessageInvoice]) -> engine.Action:

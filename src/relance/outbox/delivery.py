@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -13,7 +14,7 @@ from relance.outbox import claims, mailbox_care
 from relance.outbox.channels.base import Channel, DeliveryError, Receipt
 from relance.outbox.channels.email import EmailChannel
 from relance.outbox.models import Attempt, Message, MessageInvoice, Status
-from relance.outbox.services import Line, one_line, plain
+from relance.outbox.services import Draft, Line, one_line, plain
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,19 @@ class Rewrite:
     html: str
     lines: Sequence[Line]
     amount_cents: int
+    letter: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(cls, draft: Draft) -> "Rewrite":
+        """What a message of today would say in its place."""
+        return cls(
+            subject=draft.subject,
+            text=draft.text,
+            html=draft.html,
+            lines=draft.lines,
+            amount_cents=draft.amount_cents,
+            letter=draft.letter,
+        )
 
 
 Verdict = Cancel | Postpone | Rewrite
@@ -388,16 +402,21 @@ def _obey(batch: _Batch, message: Message, verdict: Verdict | None) -> bool:
         )
         return False
     if isinstance(verdict, Rewrite):
-        return _rewrite(message, mine.filter(handed_at__isnull=True), verdict)
+        return rewrite(message, mine.filter(handed_at__isnull=True), verdict)
     return True
 
 
-def _rewrite(message: Message, mine: QuerySet[Message], verdict: Rewrite) -> bool:
+def rewrite(message: Message, mine: QuerySet[Message], verdict: Rewrite) -> bool:
+    """Put the new words and invoices in place of the old; False when it is not in `mine` any more.
+
+    Within the caller's transaction.
+    """
     if not mine.update(
         subject=one_line(verdict.subject),
         text=plain(verdict.text),
         html=plain(verdict.html),
         amount_cents=verdict.amount_cents,
+        **({"letter": verdict.letter} if verdict.letter else {}),
     ):
         return False
     MessageInvoice.objects.filter(message=message).delete()

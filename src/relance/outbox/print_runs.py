@@ -16,7 +16,7 @@ from relance.accounts.bulk import update_many
 from relance.accounts.models import Organisation, User
 from relance.outbox import claims
 from relance.outbox.channels import letter as paper
-from relance.outbox.delivery import Cancel, Hooks
+from relance.outbox.delivery import Cancel, Hooks, Rewrite, rewrite
 from relance.outbox.models import Message, MessageInvoice, PrintRun, Status
 from relance.outbox.services import POSTED, OutboxError
 
@@ -70,8 +70,9 @@ def make(
 ) -> Made:
     """Lay these letters out as one PDF; they wait for `confirm` or `put_back`.
 
-    Each is re-checked first: what was paid meanwhile is cancelled, not printed. At most
-    `MOST_LETTERS`, the others go on waiting. Raises NothingToPrintError.
+    Each is re-checked first: what was paid meanwhile is cancelled, not printed; a letter of
+    several invoices is written again without the paid one. At most `MOST_LETTERS`, the others go
+    on waiting. Raises NothingToPrintError.
     """
     run, taken = _take(organisation, message_ids[:MOST_LETTERS], actor, now)
     try:
@@ -115,16 +116,24 @@ def _take(
 
 
 def _drop_unwanted(run: PrintRun, now: datetime, hooks: Hooks) -> list[Message]:
-    """Ask `recheck` of each letter and cancel those not wanted any more."""
+    """Ask `recheck` of each letter: cancel those not wanted any more, write others again (3.11)."""
     dropped: list[Message] = []
     for messages in _chunks(run.messages.order_by("pk")):
         verdicts = hooks.recheck(messages)
+        anew = [
+            (message, verdict)
+            for message in messages
+            if isinstance(verdict := verdicts.get(message.pk), Rewrite)
+        ]
         unwanted = [
             (message, verdict)
             for message in messages
             if isinstance(verdict := verdicts.get(message.pk), Cancel)
         ]
         with transaction.atomic():
+            for message, rewritten in anew:
+                held = Message.objects.filter(pk=message.pk, print_run=run, status=Status.QUEUED)
+                rewrite(message, held, rewritten)
             for message, verdict in unwanted:
                 message.status, message.reason = Status.CANCELLED, verdict.reason
                 message.ended_at, message.print_run = now, None
