@@ -10,7 +10,7 @@ from django.test import Client
 from relance.accounts import clock
 from relance.accounts.models import DunningRole, Organisation, User
 from relance.accounts.services import add_member
-from relance.dunning import run
+from relance.dunning import recap_facts, run
 from relance.dunning.hooks import hooks
 from relance.dunning.models import Entry, Plan, Step
 from relance.history.models import Event
@@ -85,6 +85,39 @@ def test_what_leaves_next_is_read_in_full_before_it_is_written(
     assert "Vos factures échues" in seen
     assert "F-Delmas" in seen
     assert not Message.objects.exists()
+
+
+def test_a_request_for_receipts_on_its_way_is_no_relance_and_hides_none(
+    camille: Client, organisation: Organisation, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S0-02: it leaves by the same outbox and chases no customer: this page is not about it."""
+    late_customer(organisation, plan)
+    morning_of(monkeypatch)
+    look(organisation)
+    asked = Message.objects.create(
+        organisation=organisation,
+        purpose=Message.Purpose.RECEIPTS,
+        automatic=True,
+        status=Status.QUEUED,
+        on=TODAY,
+        not_before=NOW,
+        sender="collect@relance.example",
+        recipients=["client@delmas.example"],
+        subject="Justificatifs manquants",
+        text="Bonjour",
+        made_at=NOW,
+    )
+
+    seen = page(camille)
+
+    assert "Delmas" in seen
+    assert "Justificatifs manquants" not in seen
+    assert "Cochez au moins un message" in do(camille, "ignorer", message=asked.pk)
+    assert camille.get(f"{D}message/{asked.pk}/").status_code == 404
+    morning = camille.get(url("today", organisation)).content.decode()
+    assert "client@delmas.example</a>" in morning
+    [row] = recap_facts._leaving(organisation, TODAY)
+    assert row.name == "Delmas"
 
 
 def test_the_strip_counts_the_thirty_days_to_come(

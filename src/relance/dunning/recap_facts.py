@@ -207,7 +207,11 @@ def _leaving(organisation: Organisation, on: date) -> list[_Leaving]:
         for one in wanted
     ]
     written = Message.objects.filter(
-        organisation=organisation, automatic=True, on=on, status__in=WAITING
+        organisation=organisation,
+        automatic=True,
+        purpose=Message.Purpose.STEP,
+        on=on,
+        status__in=WAITING,
     ).values_list("customer_id", "customer__name", "level_name", "amount_cents", "currency")
     found += [_Leaving(*row) for row in written]
     return sorted(found, key=lambda row: (-row.cents, row.name, row.customer))

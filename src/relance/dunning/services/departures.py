@@ -80,7 +80,12 @@ def approve_all(organisation: Organisation, deed: Deed) -> int:
     count = 0
     while True:
         ids = list(
-            Message.objects.filter(organisation=organisation, status=Status.TO_APPROVE)
+            Message.objects.filter(
+                organisation=organisation,
+                status=Status.TO_APPROVE,
+                automatic=True,
+                purpose=Message.Purpose.STEP,
+            )
             .order_by("pk")
             .values_list("pk", flat=True)[:AT_ONCE]
         )

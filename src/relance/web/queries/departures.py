@@ -151,16 +151,21 @@ def foreseen(access: Access, on: date, start: date, text: str = "") -> QuerySet[
 
 def not_written(access: Access, rows: QuerySet[Outlook], start: date) -> QuerySet[Outlook]:
     """Without the customers whose message of the next departure, or later, is written already."""
-    ahead = access.all(Message).filter(status__in=WAITING_STATES, automatic=True, on__gte=start)
+    ahead = relances(access).filter(status__in=WAITING_STATES, on__gte=start)
     return rows.exclude(customer__in=ahead.values("customer_id"))
 
 
 WAITING_STATES = [Status.QUEUED, Status.RETRYING, Status.DRAFT, Status.TO_APPROVE]
 
 
+def relances(access: Access) -> QuerySet[Message]:
+    """The messages that the plan wrote; a request for receipts chases no customer."""
+    return access.all(Message).filter(automatic=True, purpose=Message.Purpose.STEP)
+
+
 def written(access: Access, statuses: Collection[str], text: str = "") -> QuerySet[Message]:
-    """Automatic messages in these states, the first to leave first."""
-    rows = access.all(Message).filter(status__in=statuses, automatic=True)
+    """Automatic relances in these states, the first to leave first."""
+    rows = relances(access).filter(status__in=statuses)
     for word in fold(text).split():
         rows = rows.filter(customer__search__contains=word)
     return rows.select_related("customer", "organisation").order_by("not_before", "id")

@@ -269,11 +269,18 @@ def before_customer(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     return _show(request, access, _foreseen_row(request, access, pk))
 
 
+def _relance(access: Access, pk: int) -> Message:
+    found = reading.relances(access).filter(pk=pk).first()
+    if found is None:
+        raise Http404
+    return found
+
+
 @require_GET
 def before_message(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """A message that waits, in full."""
     access = enter(request, slug)
-    message = access.get(Message, pk=pk, automatic=True)
+    message = _relance(access, pk)
     if message.status not in reading.WAITING_STATES:
         return redirect("message_detail", slug, pk)
     return _show(request, access, _message_row(request, access, message))
@@ -283,7 +290,7 @@ def before_message(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 def before_edit(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """The words of a message as fields; saved, they are what leaves."""
     access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
-    message = access.get(Message, pk=pk, automatic=True)
+    message = _relance(access, pk)
     row = _message_row(request, access, message)
     if request.method == "GET":
         words = deeds.words_of(message)
@@ -372,7 +379,8 @@ def before_do(request: HttpRequest, slug: str) -> HttpResponse:
         count = deeds.approve_all(access.organisation, deed)
         notes.success(request, _said("approuver", count))
         return _back(request, access)
-    chosen = list(access.all(Message).filter(pk__in=_keys(request.POST.getlist("message"))))
+    keys = _keys(request.POST.getlist("message"))
+    chosen = list(reading.relances(access).filter(pk__in=keys))
     customers = _keys(request.POST.getlist("client"))[: reading.PAGE]
     if not chosen and not customers:
         notes.error(request, _("Cochez au moins un message."))
