@@ -1,9 +1,10 @@
 """Relances by hand on their way out: what is paid meanwhile, the to-do, letters, own words."""
 
+import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import run
+from relance.dunning import run, services
 from relance.dunning.by_hand import Ask
 from relance.dunning.hooks import hooks
 from relance.dunning.models import Action, Plan, Step, Template
@@ -68,6 +69,51 @@ def test_a_message_of_a_batch_is_written_again_without_what_was_paid(
     message = Message.objects.get()
     assert (message.status, message.amount_cents) == (Status.SENT, 948_72)
     assert "F-2" not in message.text
+
+
+def test_a_message_of_the_former_plan_does_not_leave_under_another(
+    two: tuple[Invoice, Invoice], organisation: Organisation, owner: User
+) -> None:
+    """Engine 3.11: its level is none of the plan that the customer follows now."""
+    send(organisation, [ask(*two)], owner)
+    other = Plan.objects.create(organisation=organisation, name="Doux")
+    Step.objects.create(organisation=organisation, plan=other, level=1, name="Rappel", days=5)
+    services.assign_plan(
+        organisation,
+        customers=[two[0].customer],
+        plan=other,
+        actor=owner,
+        on=TODAY,
+        now=at(TODAY),
+    )
+    deliver()
+    message = Message.objects.get()
+    assert (message.status, message.reason) == (Status.CANCELLED, "REPLACED")
+
+
+def test_the_second_of_two_who_send_at_once_learns_who_was_first(
+    two: tuple[Invoice, Invoice],
+    organisation: Organisation,
+    owner: User,
+    colleague: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both had looked before either had sent: the outbox refuses, and the refusal has a name."""
+    seen = relances.prepare(
+        organisation,
+        [ask(*two)],
+        channel="email",
+        actor=colleague,
+        on=TODAY,
+        now=at(TODAY),
+    )
+    send(organisation, [ask(*two)], owner)
+    monkeypatch.setattr(relances, "prepare", lambda *_of, **_more: seen)
+    [second] = send(organisation, [ask(*two)], colleague)
+    assert second.message is None
+    assert relances.sentence(second.refusals[0]) == (
+        "Une relance est déjà en route, envoyée par Camille Le Goff."
+    )
 
 
 def test_a_letter_of_a_batch_is_printed_without_what_was_paid_before_the_print(

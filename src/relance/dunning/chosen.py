@@ -29,6 +29,8 @@ def recheck(
     Of a batch, in the words of the template, it is written again without what was paid meanwhile;
     words typed by a person cannot be.
     """
+    if case.plan is not None and case.plan.id != message.plan_id:
+        return Cancel("REPLACED")  # the customer follows another plan now: its levels are others
     asked = {line.invoice_id: line.amount_cents for line in lines}
     carriers = [line.invoice_id for line in lines if line.carrier]
     left, code = by_hand.still_wanted(

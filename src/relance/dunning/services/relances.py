@@ -26,7 +26,7 @@ from relance.engine import model as engine
 from relance.engine import wording
 from relance.engine.model import Reason
 from relance.history.models import Event
-from relance.ledger.models import Invoice
+from relance.ledger.models import Customer, Invoice
 from relance.outbox import mailboxes
 from relance.outbox import services as outbox
 from relance.outbox.models import Message, MessageInvoice
@@ -254,9 +254,10 @@ def send(
 ) -> list[Outcome]:
     """Queue the messages of these asks; their levels rise when they have really left (D-07).
 
-    The outcomes are in the order of the asks. A step that somebody queued in between is refused
-    by the outbox, so that nothing leaves twice.
+    The outcomes are in the order of the asks. Two people never decide about one customer at the
+    same time; a step that the pass queued in between is refused by the outbox.
     """
+    _take(organisation, asks)
     prepared = prepare(
         organisation,
         asks,
@@ -272,21 +273,34 @@ def send(
     drafts = [draft for _answer, draft in prepared if draft is not None]
     queued = outbox.queue(drafts=drafts, now=now)
     refused = {id(refusal.draft): refusal for refusal in queued.refused}
+    told = [line.invoice_id for refusal in queued.refused for line in refusal.draft.lines]
+    first = on_their_way(organisation, told) if told else {}
     written = iter(queued.messages)
     outcomes = []
     for answer, draft in prepared:
         refusals, message = answer.refusals, None
         if draft is not None and id(draft) in refused:
-            refusals = (_refusal(refused[id(draft)]), *refusals)
+            refusals = (_refusal(refused[id(draft)], first), *refusals)
         elif draft is not None:
             message = next(written)
         outcomes.append(Outcome(answer, message, refusals))
     return outcomes
 
 
-def _refusal(refusal: outbox.Refusal) -> Reason:
+def _take(organisation: Organisation, asks: Sequence[Ask]) -> None:
+    """Hold the customers until the end of the transaction; SQLite has one writer anyhow."""
+    mine = Customer.objects.select_for_update(no_key=True).filter(
+        organisation=organisation, pk__in={ask.customer_id for ask in asks}
+    )
+    list(mine.order_by("pk").values_list("pk", flat=True))
+
+
+def _refusal(refusal: outbox.Refusal, first: Mapping[int, str]) -> Reason:
+    """`first`: who is chasing which invoice, for the one who came second."""
     code = "NO_EMAIL" if refusal.code == "NO_RECIPIENT" else refusal.code
-    return Reason(code, {"address": refusal.detail, "who": ""})
+    names = (first.get(line.invoice_id, "") for line in refusal.draft.lines)
+    who = next((name for name in names if name), "")
+    return Reason(code, {"address": refusal.detail, "who": who})
 
 
 def send_one(
