@@ -158,6 +158,11 @@ def log_in(page: Page, server: LiveServer, email: str) -> None:
     page.wait_for_url("**/d/**")
 
 
+def go(page: Page, place: str) -> None:
+    """Through the navigation, whatever counts it shows beside its words."""
+    page.locator("#nav").get_by_text(place, exact=True).click()
+
+
 def log_out(page: Page) -> None:
     """Who comes next logs in afresh."""
     page.context.clear_cookies()
