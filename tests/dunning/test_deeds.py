@@ -62,6 +62,18 @@ def test_a_call_before_the_queued_message_leaves_takes_its_level(
     assert Message.objects.get().status == Status.CANCELLED
 
 
+def test_a_call_told_twice_on_one_day_is_one_level(
+    customer: Customer, owner: User, colleague: User
+) -> None:
+    """S4-23: a second click, or a second person, raises nothing more and learns who was first."""
+    make_invoice(customer, "F-1", DUE)
+    services.mark_as_chased(customer, actor=owner, on=ON, now=at(ON))
+    for actor in (owner, colleague):
+        with pytest.raises(services.Refused, match="par Camille Le Goff"):
+            services.mark_as_chased(customer, actor=actor, on=ON, now=at(ON))
+    assert done(customer) == [("marked", 2)]
+
+
 def test_a_mark_never_lowers_the_level_that_lists_show(
     customer: Customer, plan: Plan, owner: User
 ) -> None:

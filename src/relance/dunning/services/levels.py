@@ -9,13 +9,14 @@ from django.utils.translation import gettext as _
 from relance.accounts.models import Organisation, User
 from relance.dunning.gather import rules_of
 from relance.dunning.levels_shown import follow_plan
-from relance.dunning.models import Action, Assignment, InvoiceChase, Plan
+from relance.dunning.models import Action, Assignment, Entry, InvoiceChase, Plan
 from relance.dunning.run import refresh
 from relance.dunning.services.common import Refused, case_of, chased, enter, tell
 from relance.engine import deeds
 from relance.engine import model as engine
 from relance.engine.progress import progress
 from relance.history import services as history
+from relance.history.models import Event
 from relance.history.services import Fact
 from relance.ledger.models import Customer, Invoice
 from relance.outbox import services as outbox
@@ -38,8 +39,10 @@ def mark_as_chased(
 
     In invoice scope `invoice` says which; in customer scope every carrier is meant. A message
     that still waits has done nothing yet: the mark takes its level, and the re-check stops it.
+    Refused when it was marked on `on` already: one call, told twice, is one level.
     """
     organisation = customer.organisation
+    Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
     waiting = Message.objects.filter(customer=customer, status__in=outbox.NOT_GONE)
     case = case_of(
         organisation,
@@ -49,6 +52,7 @@ def mark_as_chased(
     )
     one = _scoped(case, invoice)
     entries = deeds.marked(case, on, rules_of(organisation), one)
+    _refuse_second(customer, case, entries)
     enter(organisation, customer.pk, entries)
     before = _chases_of(entries)
     for entry in entries:
@@ -58,6 +62,35 @@ def mark_as_chased(
             chased(organisation, [entry.reference], on, level, name)
     data: dict[str, object] = {"by": "hand", "note": note, "before": before}
     _after_deed("marked_as_chased", customer, entries, actor=actor, on=on, now=now, data=data)
+
+
+def _refuse_second(
+    customer: Customer, case: engine.Case, entries: Iterable[engine.Entry]
+) -> None:
+    """A second click, or a second person, on the same day."""
+    marked = {
+        (done.on, done.plan, done.reference)
+        for done in case.history
+        if done.kind == Entry.Kind.MARKED and done.reference is not None
+    }
+    if not all((entry.on, entry.plan, entry.reference) in marked for entry in entries):
+        return
+    event = (
+        Event.objects.filter(
+            organisation_id=customer.organisation_id,
+            customer_id=customer.pk,
+            kind="marked_as_chased",
+        )
+        .order_by("-seq")
+        .first()
+    )
+    who = event.actor_name if event else ""
+    raise Refused(
+        _("Déjà marqué comme relancé aujourd’hui par %(who)s.") % {"who": who}
+        if who
+        else _("Déjà marqué comme relancé aujourd’hui."),
+        "ALREADY_TODAY",
+    )
 
 
 def _chases_of(entries: Iterable[engine.Entry]) -> dict[str, list[object]]:
