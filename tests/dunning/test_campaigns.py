@@ -233,6 +233,38 @@ def test_two_people_launch_and_it_leaves_once(
     assert BatchLine.objects.count() == 1
 
 
+def test_a_campaign_launched_meanwhile_is_not_deleted_as_a_draft(
+    organisation: Organisation, plan: Plan, owner: User
+) -> None:
+    """The colleague's page still showed a draft: what leaves keeps its list of who got it."""
+    batch = drafted(organisation, owner, [make_customer(organisation, plan).pk], HOLIDAYS)
+    stale = Batch.objects.get(pk=batch.pk)
+    campaigns.launch(batch, actor=owner, on=TODAY, now=NOW)
+
+    with pytest.raises(Refused, match="Camille Le Goff a déjà lancé"):
+        campaigns.discard(stale)
+
+    assert BatchLine.objects.filter(batch=batch).count() == 1
+
+
+def test_a_campaign_changed_while_it_was_being_launched_is_read_again_first(
+    organisation: Organisation, plan: Plan, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing leaves in words that nobody has checked."""
+    batch = drafted(organisation, owner, [make_customer(organisation, plan).pk], HOLIDAYS)
+    known = campaigns.survey
+
+    def surveyed(*of: Any, **more: Any) -> Any:
+        Batch.objects.filter(pk=batch.pk).update(body="Autre chose")
+        return known(*of, **more)
+
+    monkeypatch.setattr(campaigns, "survey", surveyed)
+    with pytest.raises(Refused, match="vient d’être modifiée"):
+        campaigns.launch(batch, actor=owner, on=TODAY, now=NOW)
+
+    assert not BatchLine.objects.exists()
+
+
 def test_a_scheduled_campaign_looks_again_at_each_when_it_leaves(
     organisation: Organisation, plan: Plan, owner: User
 ) -> None:

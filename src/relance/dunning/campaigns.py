@@ -20,12 +20,11 @@ from relance.dunning import batches, letters, messages, templating
 from relance.dunning.gather import Window, cases, plans_of
 from relance.dunning.models import Batch, BatchLine, Channel
 from relance.dunning.rechecking import never_addressed
-from relance.dunning.services.common import Refused
+from relance.dunning.services.common import Refused, sender_for
 from relance.engine import model as engine
 from relance.formats.text import fold
-from relance.ledger.models import Customer
 from relance.outbox import services as outbox
-from relance.outbox.mailboxes import UnknownSenderError, sender_of
+from relance.outbox.mailboxes import sender_of
 from relance.outbox.models import Message, Status
 
 CHUNK = 500
@@ -355,47 +354,53 @@ def _too_late(batch: Batch) -> Refused:
     )
 
 
-@transaction.atomic
 def launch(
     batch: Batch, *, actor: User, on: date, now: datetime, not_before: datetime | None = None
 ) -> Batch:
     """Freeze who gets it and let it leave, now or from `not_before` (UTC).
 
     One line per customer; those who get nothing have their reason at once. `Refused` when
-    somebody was faster, when the words are at fault, or when nobody would get anything.
+    somebody was faster or has just changed it, when the words are at fault, or when nobody would
+    get anything. The survey of thousands is made before the transaction, which stays short.
     """
-    fresh = _locked(batch)
-    if fresh.status != Batch.Status.DRAFT:
-        raise _too_late(fresh)
-    wish = wish_of(fresh)
+    seen = Batch.objects.select_related("organisation", "made_by").get(pk=batch.pk)
+    if seen.status != Batch.Status.DRAFT:
+        raise _too_late(seen)
+    wish = wish_of(seen)
     for fault in faults(wish.words, wish.about):
         raise Refused(fault.message, fault.code)
     if not wish.words.body.strip():
         raise Refused(_("Le message est vide."), "NO_WORDS")
     if not_before is not None and not_before <= now:
         raise Refused(_("Cette heure est déjà passée."), "PAST")
-    _sender(fresh, actor)
-    items = survey(fresh.organisation, wish, on=on)
+    sender_for(seen.organisation, actor, str(seen.options.get("sender", "")))
+    items = survey(seen.organisation, wish, on=on)
     leaving = [item for item in items if not item.code]
     if not leaving:
         raise Refused(_("Personne ne recevrait ce message."), "NOBODY")
-    batches.add_lines(fresh, [_line(item) for item in items])
-    fresh.made_by, fresh.made_at = actor, now
-    fresh.total, fresh.refused, fresh.done = len(items), len(items) - len(leaving), 0
-    fresh.save(update_fields=["made_by", "made_at", "total", "refused", "done"])
-    return batches.start(fresh, actor=actor, now=now, not_before=not_before)
+    with transaction.atomic():
+        fresh = _locked(batch)
+        if fresh.status != Batch.Status.DRAFT:
+            raise _too_late(fresh)
+        if wish_of(fresh) != wish or fresh.options.get("sender") != seen.options.get("sender"):
+            raise Refused(
+                _("Cette campagne vient d’être modifiée : relisez-la avant de la lancer."),
+                "CHANGED",
+            )
+        batches.add_lines(fresh, [_line(item) for item in items])
+        fresh.made_by, fresh.made_at = actor, now
+        fresh.total, fresh.refused, fresh.done = len(items), len(items) - len(leaving), 0
+        fresh.save(update_fields=["made_by", "made_at", "total", "refused", "done"])
+        return batches.start(fresh, actor=actor, now=now, not_before=not_before)
 
 
-def _sender(batch: Batch, actor: User) -> str:
-    """The key of the sender chosen; `Refused` when he may not, or no longer, send from there."""
-    key = str(batch.options.get("sender", ""))
-    try:
-        sender_of(batch.organisation, actor, key)
-    except UnknownSenderError as gone:
-        raise Refused(
-            _("Cette adresse d’envoi n’existe plus : choisissez-en une autre."), "SENDER_GONE"
-        ) from gone
-    return key
+@transaction.atomic
+def discard(batch: Batch) -> None:
+    """Delete a draft; `Refused` when somebody has launched it meanwhile."""
+    fresh = _locked(batch)
+    if fresh.status != Batch.Status.DRAFT:
+        raise _too_late(fresh)
+    fresh.delete()
 
 
 def _line(item: Item) -> BatchLine:
@@ -433,11 +438,12 @@ def handle(batch: Batch, lines: Sequence[BatchLine], on: date, now: datetime) ->
             line.currency = item.currency
     if actor is None or not leaving:
         return
+    key = str(batch.options.get("sender", ""))
     try:
-        key = _sender(batch, actor)
-    except Refused as gone:
+        sender_for(batch.organisation, actor, key)
+    except Refused:
         for line in lines:
-            line.reason = line.reason or gone.code
+            line.reason = line.reason or "SENDER_GONE"
         return
     drafts = _drafts(batch.organisation, wish, leaving, actor, on, now, key, batch.pk)
     queued = outbox.queue(drafts=drafts, now=now)
@@ -484,9 +490,3 @@ def settle(batch: Batch, *, actor: User, now: datetime) -> None:
     fresh = _locked(batch)
     fresh.options = fresh.options | {"settled": [str(actor), now.isoformat()]}
     fresh.save(update_fields=["options"])
-
-
-def customers_of(organisation: Organisation, keys: Iterable[int]) -> list[int]:
-    """Of these ids, those that are customers of the dossier."""
-    rows = Customer.objects.filter(organisation=organisation, pk__in=list(keys))
-    return list(rows.order_by("pk").values_list("pk", flat=True))

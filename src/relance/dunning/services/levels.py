@@ -64,9 +64,7 @@ def mark_as_chased(
     _after_deed("marked_as_chased", customer, entries, actor=actor, on=on, now=now, data=data)
 
 
-def _refuse_second(
-    customer: Customer, case: engine.Case, entries: Iterable[engine.Entry]
-) -> None:
+def _refuse_second(customer: Customer, case: engine.Case, entries: Iterable[engine.Entry]) -> None:
     """A second click, or a second person, on the same day."""
     marked = {
         (done.on, done.plan, done.reference)

@@ -435,11 +435,11 @@ def campaign_stop(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Nothing more leaves; what has left has left."""
     access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
     batch = access.get(Batch, pk=pk, kind=Batch.Kind.CAMPAIGN)
-    if batch.status == Batch.Status.DRAFT:
-        batch.delete()
-        notes.success(request, _("Brouillon supprimé : rien n’est parti."))
-        return redirect("campaign_list", slug)
     try:
+        if batch.status == Batch.Status.DRAFT:
+            campaigns.discard(batch)
+            notes.success(request, _("Brouillon supprimé : rien n’est parti."))
+            return redirect("campaign_list", slug)
         stopped = batches.cancel(batch, actor=user_of(request), now=moment(request))
     except Refused as refused:
         notes.error(request, str(refused))
