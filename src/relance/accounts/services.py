@@ -3,7 +3,14 @@
 from django.db import transaction
 from django.utils.text import slugify
 
-from relance.accounts.models import DunningRole, Membership, Organisation, User
+from relance.accounts.models import (
+    BankRole,
+    CollectRole,
+    DunningRole,
+    Membership,
+    Organisation,
+    User,
+)
 
 
 @transaction.atomic
@@ -16,7 +23,13 @@ def found_organisation(*, name: str, owner: User, **fields: object) -> Organisat
         slug = f"{stem}-{n}"
     fields.setdefault("by_hand_modes", ["direct_debit"])
     organisation = Organisation.objects.create(name=name, slug=slug, **fields)
-    add_member(organisation=organisation, user=owner, dunning_role=DunningRole.ADMIN)
+    add_member(
+        organisation=organisation,
+        user=owner,
+        dunning_role=DunningRole.ADMIN,
+        bank_role=BankRole.R3,
+        collect_role=CollectRole.FULL,
+    )
     return organisation
 
 

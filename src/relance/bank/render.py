@@ -33,7 +33,8 @@ def _pdf(raw: bytes, page: int) -> Image.Image:
     sheet = document[min(max(page, 0), len(document) - 1)]
     width, height = sheet.get_size()
     longer = max(width, height, 1)
-    return sheet.render(scale=min(SIDE / longer, 4), may_draw_forms=False).to_pil()
+    drawn: Image.Image = sheet.render(scale=min(SIDE / longer, 4), may_draw_forms=False).to_pil()
+    return drawn
 
 
 def _photo(raw: bytes) -> Image.Image:

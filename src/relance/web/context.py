@@ -1,6 +1,6 @@
 """What surrounds every page of a dossier: places with their counts, next departure, the user."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,11 +12,12 @@ from django.utils.translation import ngettext
 
 from relance.accounts import clock
 from relance.accounts.access import Access, organisations_of
+from relance.accounts.models import BankRole, DunningRole
 from relance.dunning import run
 from relance.dunning.models import Outlook, Plan, Run
 from relance.outbox.models import Message, Status
 from relance.web import french
-from relance.web.queries import chase_list
+from relance.web.queries import bank, chase_list
 from relance.web.queries import departures as before
 from relance.web.queries import today as morning
 
@@ -60,33 +61,13 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
 def _nav(request: HttpRequest, access: Access, now: datetime) -> list[dict[str, Any]]:
     slug = access.organisation.slug
-    today = clock.local_date(access.organisation, now)
-    waiting = morning.my_actions(access, access.user).count()
-    trouble = morning.trouble(access, today)
-    named = morning.mentions(access).count()
-    sections = [
-        [
-            ("today", "today", _("Aujourd’hui"), _("Aujourd’hui"), waiting + trouble.all + named),
-            ("dashboard", "dashboard", _("Tableau de bord"), _("Tableau"), 0),
-            ("chase_list", "loop", _("À relancer"), "", chase_list.waiting(access, today)),
-            ("customer_list", "clients", _("Clients"), _("Clients"), 0),
-            ("batch_relances", "table", _("Relances clients"), "", 0),
-            ("action_list", "actions", _("Actions"), _("Actions"), waiting + trouble.mine),
-            ("before_list", "eye", _("Avant l’envoi"), "", morning.to_approve(access)),
-            ("campaign_list", "megaphone", _("Campagnes"), "", 0),
-        ],
-        [
-            ("plan_list", "plan", _("Plans de relance"), "", 0),
-            ("template_list", "template", _("Modèles"), "", 0),
-        ],
-        [
-            ("outbox_list", "outbox", _("Envois"), "", trouble.messages),
-            ("letter_list", "letter", _("Courriers"), "", 0),
-            ("import_list", "import", _("Imports"), "", 0),
-            *([("settings_detail", "settings", _("Paramètres"), "", 0)] if access.is_admin else []),
-        ],
-    ]
-    if settings.DEMO:
+    sections: list[list[tuple[str, str, str, str, int]]] = []
+    if access.dunning >= DunningRole.READ:
+        sections = _dunning_places(access, clock.local_date(access.organisation, now))
+    if access.bank >= BankRole.R1:
+        label = _("Banque")
+        sections.insert(1, [("bank_list", "bank", label, "", bank.missing_count(access))])
+    if settings.DEMO and access.dunning >= DunningRole.READ:
         sections.append([("mail_list", "inbox", _("Courrier reçu"), "", 0)])
     match = request.resolver_match
     here = (match.view_name if match else "").split("_")[0]
@@ -109,9 +90,40 @@ def _nav(request: HttpRequest, access: Access, now: datetime) -> list[dict[str, 
     ]
 
 
+def _dunning_places(access: Access, today: date) -> list[list[tuple[str, str, str, str, int]]]:
+    """Name of the address, icon, label, label on a phone and count of each, in sections."""
+    waiting = morning.my_actions(access, access.user).count()
+    trouble = morning.trouble(access, today)
+    named = morning.mentions(access).count()
+    return [
+        [
+            ("today", "today", _("Aujourd’hui"), _("Aujourd’hui"), waiting + trouble.all + named),
+            ("dashboard", "dashboard", _("Tableau de bord"), _("Tableau"), 0),
+            ("chase_list", "loop", _("À relancer"), "", chase_list.waiting(access, today)),
+            ("customer_list", "clients", _("Clients"), _("Clients"), 0),
+            ("batch_relances", "table", _("Relances clients"), "", 0),
+            ("action_list", "actions", _("Actions"), _("Actions"), waiting + trouble.mine),
+            ("before_list", "eye", _("Avant l’envoi"), "", morning.to_approve(access)),
+            ("campaign_list", "megaphone", _("Campagnes"), "", 0),
+        ],
+        [
+            ("plan_list", "plan", _("Plans de relance"), "", 0),
+            ("template_list", "template", _("Modèles"), "", 0),
+        ],
+        [
+            ("outbox_list", "outbox", _("Envois"), "", trouble.messages),
+            ("letter_list", "letter", _("Courriers"), "", 0),
+            ("import_list", "import", _("Imports"), "", 0),
+            *([("settings_detail", "settings", _("Paramètres"), "", 0)] if access.is_admin else []),
+        ],
+    ]
+
+
 def _foot(access: Access, now: datetime) -> dict[str, Any]:
     """The first question of the morning, answered on every page: what leaves, and when."""
     organisation = access.organisation
+    if access.dunning < DunningRole.READ:
+        return {}
     url = reverse("outbox_list", args=[organisation.slug])
     if not organisation.sending_on:
         detail = [_("Rien ne part tout seul.")]

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from django.db import transaction as database
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation, User
@@ -17,7 +18,7 @@ from relance.bank.services.errors import BankRefused
 from relance.bank.services.state import renew
 from relance.engine import matching
 from relance.ledger import services as ledger
-from relance.ledger.models import Customer, Invoice
+from relance.ledger.models import Credit, Customer, Invoice
 
 MOST_PROPOSALS = 3
 
@@ -255,16 +256,49 @@ def _cancel(row: Transaction, on: date, now: datetime, actor: User | None) -> se
         )
         customers.add(invoice.customer_id)
     links.delete()
+    _take_over_back(row, on, now, actor)
     renew([row.pk])
     return customers
+
+
+def _take_over_back(row: Transaction, on: date, now: datetime, actor: User | None) -> None:
+    """The unapplied credit of an overpayment goes with the payment.
+
+    BankRefused when a person undoes what has served for another invoice since.
+    """
+    numbers = Q(number=_over(row)) | Q(number__startswith=f"{_over(row)}-")
+    over = list(Credit.objects.filter(numbers, organisation=row.organisation))
+    total = sum(one.total_cents for one in over)
+    left = sum(one.left_cents for one in over)
+    if total <= 0:
+        return
+    if actor is not None and left < total:
+        raise BankRefused(_("Le trop-perçu a déjà servi à régler une autre facture."))
+    if left > 0:
+        ledger.add_credit(
+            customer=over[0].customer,
+            number=f"{_over(row)}-{len(over)}",
+            total_cents=-left,
+            on=on,
+            now=now,
+            actor=actor,
+            currency=row.currency,
+        )
+
+
+def _over(row: Transaction) -> str:
+    return f"TROP-PERCU-{row.pk}"
 
 
 def _keep_over(
     row: Transaction, customer_id: int, cents: int, on: date, now: datetime, actor: User
 ) -> None:
+    earlier = Credit.objects.filter(
+        organisation=row.organisation, number__startswith=_over(row)
+    ).count()
     ledger.add_credit(
         customer=Customer.objects.select_related("organisation").get(pk=customer_id),
-        number=f"TROP-PERCU-{row.pk}",
+        number=_over(row) if not earlier else f"{_over(row)}-{earlier}",
         total_cents=cents,
         on=min(row.booked, on),
         now=now,
