@@ -7,6 +7,7 @@ from datetime import datetime
 from relance.dunning import batch_kinds, recaps, run
 from relance.dunning.batches import Pace
 from relance.receipts import automatic
+from relance.receipts.services import rounds
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +21,7 @@ PARTS: Sequence[Part] = (
     ("batches", lambda now: batch_kinds.work(now, Pace(seconds=SECONDS_FOR_BATCHES))),
     ("regular e-mails", recaps.work),
     ("requests for receipts", automatic.tick),
+    ("requests to several dossiers", rounds.work),
 )
 
 
@@ -38,3 +40,4 @@ def whole_tick(now: datetime) -> None:
     batch_kinds.work(now)
     recaps.work(now)
     automatic.tick(now)
+    rounds.work(now)

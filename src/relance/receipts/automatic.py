@@ -11,8 +11,9 @@ from django.db import transaction as database
 from relance.accounts import clock
 from relance.accounts.models import Organisation
 from relance.engine import receipts as engine
+from relance.engine.calendar import next_working_day
 from relance.engine.model import Reason
-from relance.receipts.models import FileSchedule, FirmSchedule, Request
+from relance.receipts.models import Answer, FileSchedule, FirmSchedule, Request
 from relance.receipts.services.asking import readers, refuse_request, to_validate
 from relance.receipts.services.sending import send_request
 
@@ -30,8 +31,14 @@ class Calendar:
 def calendar_of(organisation: Organisation) -> Calendar | None:
     """The firm's days, the file's own, or None when nothing goes by itself."""
     own = FileSchedule.objects.filter(organisation=organisation).first()
-    firm = FirmSchedule.objects.filter(firm=organisation.firm, enabled=True).first()
-    if firm is None or firm.enabled_on is None or (own and own.mode == FileSchedule.Mode.OFF):
+    return calendar_from(FirmSchedule.objects.filter(firm=organisation.firm).first(), own)
+
+
+def calendar_from(firm: FirmSchedule | None, own: FileSchedule | None) -> Calendar | None:
+    """The same from rows that were read already."""
+    if firm is None or not firm.enabled or firm.enabled_on is None:
+        return None
+    if own and own.mode == FileSchedule.Mode.OFF:
         return None
     if own and own.mode == FileSchedule.Mode.OWN and own.first_day:
         days = (own.first_day, own.second_day)
@@ -46,15 +53,45 @@ def calendar_of(organisation: Organisation) -> Calendar | None:
     )
 
 
+def upcoming(calendar: Calendar, on: date, zone: str, count: int = 1) -> list[date]:
+    """The next dates of a calendar from local date `on` on, the soonest first.
+
+    A date missed is to be caught up today.
+    """
+    found: list[date] = []
+    shift = zone if calendar.working_days else None
+    if engine.due_since(calendar.days, calendar.after, on, working_days_of=shift):
+        found.append(on)
+    month = on.replace(day=1) - timedelta(days=1)
+    for _month in range(count + 2):
+        for day in engine.send_dates(calendar.days, month.year, month.month):
+            moved = next_working_day(shift, day) if shift else day
+            if moved > max(on, calendar.after) and moved not in found:
+                found.append(moved)
+        month = month.replace(day=28) + timedelta(days=7)
+    return sorted(found)[:count]
+
+
 def tick(now: datetime) -> int:
-    """Serve every client file whose date has come at its hour; how many requests were made."""
+    """Serve every client file whose date has come at its hour; how many requests were made.
+
+    Two queries when there is nothing to do, however many files the firms have.
+    """
     made = 0
-    scheduled = Organisation.objects.filter(firm__receipt_schedule__enabled=True).select_related(
-        "firm"
+    scheduled = list(
+        Organisation.objects.filter(firm__receipt_schedule__enabled=True).select_related(
+            "firm__receipt_schedule"
+        )
     )
+    own = {row.organisation_id: row for row in FileSchedule.objects.all()} if scheduled else {}
     for organisation in scheduled:
         on = clock.local_date(organisation, now)
-        if now >= clock.local_moment(organisation, on):
+        firm = organisation.firm.receipt_schedule if organisation.firm else None
+        calendar = calendar_from(firm, own.get(organisation.pk))
+        if calendar is None or now < clock.local_moment(organisation, on):
+            continue
+        zone = organisation.zone if calendar.working_days else None
+        if engine.due_since(calendar.days, calendar.after, on, working_days_of=zone):
             made += serve(organisation, on=on, now=now) is not None
     return made
 
@@ -101,4 +138,19 @@ def serve(organisation: Organisation, *, on: date, now: datetime) -> Request | N
         on=due,
         now=now,
         first=calendar.starting_on,
+        also=_second_contact(organisation, row),
     )
+
+
+def _second_contact(organisation: Organisation, own: FileSchedule) -> list[str]:
+    """Added once the firm's number of requests in a row has brought no answer at all."""
+    firm = FirmSchedule.objects.filter(firm=organisation.firm).first()
+    if firm is None or not firm.second_after or not own.second_contact:
+        return []
+    latest = Request.objects.filter(organisation=organisation, refusal="").order_by("-pk")
+    silent = [
+        not request.asked.filter(transaction__missing="").exists()
+        and not Answer.objects.filter(door__request=request).exists()
+        for request in latest[: firm.second_after]
+    ]
+    return [own.second_contact] if len(silent) == firm.second_after and all(silent) else []

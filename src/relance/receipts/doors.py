@@ -2,8 +2,11 @@
 
 import hashlib
 import secrets
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
+from django.db import transaction
+
+from relance.history.services import Fact, append
 from relance.receipts.models import Door, Request
 
 LIFE = timedelta(days=60)
@@ -40,3 +43,21 @@ def revoke(request: Request, *, now: datetime) -> bool:
     return bool(
         Door.objects.filter(request=request, revoked_at__isnull=True).update(revoked_at=now)
     )
+
+
+@transaction.atomic
+def opened(door: Door, *, on: date, now: datetime) -> bool:
+    """Somebody reads the pages behind the door; the first time is told in the history (D-25)."""
+    if door.opened_at is not None:
+        return False
+    first = Door.objects.filter(pk=door.pk, opened_at__isnull=True).update(opened_at=now)
+    if first:
+        data = {"request": door.request_id, "to": sent_to(door)}
+        append(door.organisation, [Fact("receipts_link_opened", now, on, data=data)])
+    return bool(first)
+
+
+def sent_to(door: Door) -> str:
+    """The people its message went to, whose answers come through it."""
+    people = door.request.users.order_by("full_name", "email")
+    return ", ".join(user.full_name or user.email for user in people)

@@ -135,3 +135,44 @@ class Answer(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["organisation", "-at"], name="answer_by_date")]
+
+
+class Round(models.Model):
+    """One request to several dossiers of a firm at once, done dossier after dossier."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running", _("En cours")
+        DONE = "done", _("Terminée")
+        CANCELLED = "cancelled", _("Arrêtée")
+
+    firm = models.ForeignKey(Firm, models.CASCADE, related_name="receipt_rounds")
+    first = models.DateField(null=True)
+    last = models.DateField(null=True)
+    note = models.TextField(blank=True)
+    status = models.CharField(max_length=9, choices=Status.choices, default=Status.RUNNING)
+    made_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    made_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["id"], name="round_running", condition=Q(status="running"))]
+
+
+class RoundLine(models.Model):
+    """A dossier of a round and what became of it; `seen`: its latest request when it was chosen."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", _("En attente")
+        SENT = "sent", _("Demandé")
+        REFUSED = "refused", _("Non envoyé")
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    round = models.ForeignKey(Round, models.CASCADE, related_name="lines")
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.WAITING)
+    seen = models.BigIntegerField(default=0)
+    detail = models.CharField(max_length=300, blank=True, help_text="Why it was refused.")
+    request = models.ForeignKey(Request, models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["round", "organisation"], name="one_line_per_dossier")
+        ]
