@@ -177,6 +177,29 @@ def test_what_a_person_chose_stays(
     assert [one.name for one in kept] == ["Main", "Sans"]
 
 
+def test_what_a_person_chooses_while_the_rules_are_applied_stays(
+    organisation: Organisation,
+    plan: Plan,
+    gentle: Plan,
+    owner: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Thousands are read first and written by chunks: a choice made in between is a choice."""
+    customer = make_customer(organisation, None, "Garage", code="GAR1")
+    rule(plan, owner)
+    known = rules._wanted
+
+    def wanted(*of: Any) -> Any:
+        found = known(*of)
+        assign_plan(organisation, customers=[customer], plan=gentle, actor=owner, **WHEN)
+        return found
+
+    monkeypatch.setattr(rules, "_wanted", wanted)
+
+    assert apply(organisation, owner) == (0, 1)
+    assert plans(organisation) == {"Garage": ("Doux", "hand")}
+
+
 def test_applying_twice_changes_nothing_more_and_the_journal_says_which_rule(
     organisation: Organisation, plan: Plan, owner: User
 ) -> None:

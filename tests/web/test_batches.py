@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -160,6 +161,40 @@ def test_the_ticks_are_corrected_by_hand_and_counted(
     assert on(page(camille, batch)) == {book["852"].pk, book["862"].pk}
 
 
+def test_a_batch_let_go_meanwhile_keeps_its_invoices_when_another_window_unticks_all(
+    camille: Client, book: dict[str, Invoice], owner: User
+) -> None:
+    """Two windows of one person: what is leaving is not emptied under the worker's hands."""
+    batch = search(camille, niveau=SECOND, mode="direct_debit")
+    selection.confirm(batch, actor=owner, now=NOW)
+    before = list(batch.lines.values_list("invoices", flat=True))
+
+    selection.clear(Batch.objects.get(pk=batch.pk))
+
+    assert list(batch.lines.values_list("invoices", flat=True)) == before
+    assert all(before)
+
+
+def test_a_preview_overtaken_by_a_tick_is_asked_again(
+    camille: Client, book: dict[str, Invoice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was ticked in between has not been checked, and its totals stay."""
+    batch = search(camille, niveau=SECOND, mode="direct_debit")
+    known, gone = selection.relances.answers, book["852"].pk
+
+    def answers(*of: Any, **more: Any) -> Any:
+        selection.tick(batch, shown=[gone], chosen=[])
+        return known(*of, **more)
+
+    monkeypatch.setattr(selection.relances, "answers", answers)
+    checked = selection.check(Batch.objects.get(pk=batch.pk), on=TODAY)
+
+    assert "checked" not in checked.options
+    assert selection.ticked(checked).invoices == sum(
+        len(keys) for keys in checked.lines.values_list("invoices", flat=True)
+    )
+
+
 def test_ticks_of_other_pages_stay(camille: Client, organisation: Organisation, plan: Plan) -> None:
     """S1-10: thirty clients, two pages; correcting one page leaves the other as it was."""
     for number in range(30):
@@ -238,7 +273,7 @@ def test_before_sending_one_reads_what_will_leave_and_what_will_not(
     assert "2 messages vont partir" in said
     assert "Second rappel (2)" in said
     assert "F-852" in said
-    assert "Ferme de Kerloc’h : Aucune adresse e-mail valable." in said.replace("\xa0", " ")
+    assert "Ferme de Kerloc’h. Aucune adresse e-mail valable." in said.replace("\xa0", " ")
     assert Message.objects.count() == 0
     other = text(camille.get(f"{URL}{batch.pk}/apercu/", {"n": "2"}).content.decode())
     assert "2 / 2" in other
@@ -252,7 +287,7 @@ def test_sending_queues_the_messages_and_shows_the_result_of_each_client(
     camille.get(f"{URL}{batch.pk}/apercu/")
     answer = camille.post(f"{URL}{batch.pk}/envoyer/", follow=True)
     said = text(answer.content.decode())
-    assert "2 sur 3, 1 refusée" in said
+    assert "2 sur 3, 1 refusé" in said
     assert "Aucune adresse e-mail valable." in said
     sent = Message.objects.order_by("amount_cents")
     assert [(m.level, m.amount_cents) for m in sent] == [(2, 612_35), (2, 1733_52)]

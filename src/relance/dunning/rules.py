@@ -293,19 +293,29 @@ def apply_rules(
     """
     rules = rules_of(organisation)
     wanted = _wanted(organisation, rules)
-    changed = [one.customer for one in wanted if one.changes]
+    changed: list[int] = []
     for start in range(0, len(wanted), CHUNK):
         some = wanted[start : start + CHUNK]
         with transaction.atomic():
+            some = _still_open(organisation, some)
             _write(organisation, rules, some)
             told = [_given(rules[one.place], one.customer, actor, on, now) for one in some]
             changes = [one.changes for one in some]
             history.append(organisation, compress(told, changes))
+        changed += [one.customer for one in some if one.changes]
     kept = Customer.objects.filter(left_alone(organisation), organisation=organisation).count()
     total = {"changed": len(changed), "kept": kept}
     history.append(organisation, [Fact("plan_rules_applied", now, on, data=total, actor=actor)])
     refresh(organisation, changed[:LOOK_AT], on=on, now=now)
     return Applied(len(changed), kept)
+
+
+def _still_open(organisation: Organisation, some: Sequence["_Wanted"]) -> list["_Wanted"]:
+    """Without those whose plan a person chose while the others were being written."""
+    ids = [one.customer for one in some]
+    chosen = Customer.objects.filter(left_alone(organisation), pk__in=ids)
+    alone = set(chosen.values_list("pk", flat=True))
+    return [one for one in some if one.customer not in alone]
 
 
 def _given(rule: PlanRule, customer: int, actor: User | None, on: date, now: datetime) -> Fact:

@@ -207,7 +207,6 @@ def _asked(one: _Found, plans: dict[int, engine.Plan], criteria: Criteria) -> bo
     return level == criteria.level and criteria.level_name in ("", plan.steps[level - 1].name)
 
 
-@transaction.atomic
 def search(
     organisation: Organisation,
     criteria: Criteria,
@@ -221,15 +220,9 @@ def search(
 ) -> Batch:
     """Tick what the filters find in a new draft; the actor's former drafts are dropped.
 
-    At most `MOST` invoices are ticked; `options["more"]` says that there were others.
+    At most `MOST` invoices are ticked; `options["more"]` says that there were others. All that is
+    unpaid is looked through before the transaction, which only writes.
     """
-    Batch.objects.filter(
-        organisation=organisation,
-        kind=Batch.Kind.RELANCE,
-        status=Batch.Status.DRAFT,
-        made_by=actor,
-        options__has_key="criteria",
-    ).delete()
     found: list[_Found] = []
     more = False
     for one in matching(organisation, criteria, grouped=grouped, on=on):
@@ -247,7 +240,17 @@ def search(
     )
     lines = _lines(found, grouped=grouped, before=None)
     _set_totals(batch, _sum(found))
-    return batches.open_batch(batch, lines, now=now)
+    former = Batch.objects.filter(
+        organisation=organisation,
+        kind=Batch.Kind.RELANCE,
+        status=Batch.Status.DRAFT,
+        made_by=actor,
+        options__has_key="criteria",
+    )
+    with transaction.atomic():
+        drafts = list(former.select_for_update().values_list("pk", flat=True))
+        Batch.objects.filter(pk__in=drafts).delete()
+        return batches.open_batch(batch, lines, now=now)
 
 
 class _Tick(NamedTuple):
@@ -372,8 +375,12 @@ def _move_totals(batch: Batch, was: Ticked, now: Ticked) -> None:
     batch.save(update_fields=["options"])
 
 
+@transaction.atomic
 def clear(batch: Batch) -> Batch:
-    """Untick everything."""
+    """Untick everything; nothing happens when it has been let go meanwhile."""
+    batch = Batch.objects.select_for_update().get(pk=batch.pk)
+    if batch.status != Batch.Status.DRAFT:
+        return batch
     BatchLine.objects.filter(batch=batch).update(invoices=[], amount_cents=0)
     _set_totals(batch, Ticked(0, 0, {}))
     batch.options.pop("checked", None)
@@ -386,11 +393,12 @@ def filled(batch: Batch) -> QuerySet[BatchLine]:
     return BatchLine.objects.filter(batch=batch).exclude(invoices=[])
 
 
-@transaction.atomic
 def check(batch: Batch, *, on: date) -> Batch:
     """Ask what would leave today: each line gets its level, its amount, or its reason.
 
-    The level is the one that the person then sees; sending refuses when it has moved.
+    The level is the one that the person then sees; sending refuses when it has moved. Thousands
+    are asked about before the transaction, which only writes; what was ticked otherwise in
+    between is asked about the next time.
     """
     lines = list(filled(batch).order_by("id"))
     warned = 0
@@ -409,10 +417,15 @@ def check(batch: Batch, *, on: date) -> Batch:
         for line, one in zip(chunk, found, strict=True):
             relance_batch.note_answer(line, one, numbers)
             warned += any(reason.code == "RECENT_CONTACT" for reason in one.warnings)
-    update_many(BatchLine, ["level", "level_name", "amount_cents", "reason", "detail"], lines)
-    batch.options = {**batch.options, "checked": on.isoformat(), "warned": warned}
-    batch.save(update_fields=["options"])
-    return batch
+    with transaction.atomic():
+        fresh = Batch.objects.select_for_update().get(pk=batch.pk)
+        if fresh.status != Batch.Status.DRAFT:
+            return fresh
+        update_many(BatchLine, ["level", "level_name", "amount_cents", "reason", "detail"], lines)
+        if set(filled(fresh).values_list("pk", flat=True)) == {line.pk for line in lines}:
+            fresh.options = {**fresh.options, "checked": on.isoformat(), "warned": warned}
+            fresh.save(update_fields=["options"])
+    return fresh
 
 
 @transaction.atomic
