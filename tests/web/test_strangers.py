@@ -20,6 +20,8 @@ from tests.conftest import NOW, TODAY, make_customer, make_invoice
 
 OPEN_TO_ALL = {"login"}
 OF_NO_DOSSIER = {"home", "login", "logout", "subscription_stop"}
+OF_A_DOOR = {"portal_list", "portal_one", "portal_found", "portal_excel", "portal_workbook"}
+"""Opened by the token of a request alone: `tests/portal/test_door.py` looks at them."""
 WITHOUT_ORGANISATION = {
     "accounts.User",
     "accounts.Firm",
@@ -189,7 +191,12 @@ def test_a_session_that_ended_under_a_form_comes_back_to_its_page(
 def test_every_other_address_is_known_here() -> None:
     """A new address outside a dossier must be looked at: who may open it?"""
     outside = {name for name, _route, converters in patterns() if "slug" not in converters}
-    assert outside <= OF_NO_DOSSIER | OPEN_TO_ALL | {"styleguide", "", "health", "demo_mails"}
+    assert outside <= OF_NO_DOSSIER | OF_A_DOOR | OPEN_TO_ALL | {
+        "styleguide",
+        "",
+        "health",
+        "demo_mails",
+    }
 
 
 def test_the_own_people_do_find_their_pages(

@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "relance.outbox",
     "relance.dunning",
     "relance.receipts",
+    "relance.portal",
     "relance.web",
     "relance.ops",
 ]

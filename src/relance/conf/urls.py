@@ -2,4 +2,4 @@
 
 from django.urls import include, path
 
-urlpatterns = [path("", include("relance.web.urls"))]
+urlpatterns = [path("", include("relance.web.urls")), path("", include("relance.portal.urls"))]

@@ -45,15 +45,15 @@ def revoke(request: Request, *, now: datetime) -> bool:
     )
 
 
-@transaction.atomic
 def opened(door: Door, *, on: date, now: datetime) -> bool:
     """Somebody reads the pages behind the door; the first time is told in the history (D-25)."""
     if door.opened_at is not None:
         return False
-    first = Door.objects.filter(pk=door.pk, opened_at__isnull=True).update(opened_at=now)
-    if first:
-        data = {"request": door.request_id, "to": sent_to(door)}
-        append(door.organisation, [Fact("receipts_link_opened", now, on, data=data)])
+    with transaction.atomic():
+        first = Door.objects.filter(pk=door.pk, opened_at__isnull=True).update(opened_at=now)
+        if first:
+            data = {"request": door.request_id, "to": sent_to(door)}
+            append(door.organisation, [Fact("receipts_link_opened", now, on, data=data)])
     return bool(first)
 
 

@@ -1,0 +1,114 @@
+"""The way in without login: a token opens the request that it was sent for, and nothing else."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import wraps
+from typing import Any, NamedTuple, cast
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_http_methods
+
+from relance.accounts import clock, throttle
+from relance.accounts.access import Access, open_organisation
+from relance.accounts.models import BankRole, DunningRole, User
+from relance.receipts import doors
+from relance.receipts.models import Door
+
+MISSES = throttle.Limit(60, 15 * 60)
+"""Wrong tokens from one network address; an office with an old message stays far below."""
+POSTS = throttle.Limit(500, 60 * 60)
+"""Answers through one door; a month of receipts stays far below."""
+MOST_BODY = 120_000_000
+"""Bytes of one request, told by its length before anything of it is read."""
+
+
+class Entered(NamedTuple):
+    """A door that is open, the moment, and in whose name one answers: those it was sent to."""
+
+    token: str
+    door: Door
+    now: datetime
+    today: date
+    by: str
+
+
+Page = Callable[..., HttpResponse]
+
+
+def through_the_door(page: Page) -> Page:
+    """`page(request, entered, …)` for `/j/<token>/…`.
+
+    A token that is unknown, over or revoked gives the one calm page, 404, whatever it was. The
+    protection against forged forms stands behind the look at the size: it reads the form.
+    """
+    protected = csrf_protect(page)
+
+    @login_not_required
+    @csrf_exempt
+    @never_cache
+    @require_http_methods(["GET", "HEAD", "POST"])
+    @wraps(page)
+    def entered(request: HttpRequest, token: str, **more: Any) -> HttpResponse:
+        try:
+            answer = _enter(request, token, protected, more)
+        except Http404:
+            answer = closed(request)
+        answer.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
+        answer.headers["Referrer-Policy"] = "same-origin"
+        return answer
+
+    return cast("Page", entered)
+
+
+def _enter(request: HttpRequest, token: str, page: Page, more: dict[str, Any]) -> HttpResponse:
+    misses = f"DOOR {request.META.get('REMOTE_ADDR', '')}"
+    if throttle.is_over(misses, MISSES):
+        return _sorry(request, "tries", 429)
+    now: datetime = request.now  # type: ignore[attr-defined]
+    door = doors.door_of(token, now=now)
+    if door is None:
+        throttle.tried(misses, MISSES)
+        return closed(request)
+    if request.method == "POST":
+        answers = f"ANSWERS {door.pk}"
+        if throttle.is_over(answers, POSTS):
+            return _sorry(request, "tries", 429)
+        throttle.tried(answers, POSTS)
+        if _length(request) > MOST_BODY:
+            return _sorry(request, "size", 413)
+    timezone.activate(door.organisation.timezone)
+    today = clock.local_date(door.organisation, now)
+    if request.method == "GET" and "prefetch" not in request.headers.get("Sec-Purpose", ""):
+        doors.opened(door, on=today, now=now)
+    return page(request, Entered(token, door, now, today, doors.sent_to(door)), **more)
+
+
+def _length(request: HttpRequest) -> int:
+    said = str(request.META.get("CONTENT_LENGTH") or "0")
+    return int(said) if said.isdecimal() else MOST_BODY + 1
+
+
+def closed(request: HttpRequest) -> HttpResponse:
+    """This link opens nothing: the same words whatever the reason is."""
+    return _sorry(request, "closed", 404)
+
+
+def _sorry(request: HttpRequest, why: str, status: int) -> HttpResponse:
+    return render(request, "portal/sorry.html", {"why": why}, status=status)
+
+
+def at_home(request: HttpRequest, door: Door) -> Access | None:
+    """The access of one who is logged in and may associate in the Banque of this dossier."""
+    user = request.user
+    if not isinstance(user, User):
+        return None
+    try:
+        access = open_organisation(user, door.organisation.slug, at_least=DunningRole.NONE)
+    except Http404:
+        return None
+    return access if access.bank >= BankRole.R2 else None

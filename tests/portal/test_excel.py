@@ -1,0 +1,144 @@
+"""The Excel of a request, taken and sent back through its link (S0-33, S0-34, A7)."""
+
+import io
+
+import openpyxl
+import pytest
+from django.test import Client
+
+from relance.accounts.models import Organisation, User
+from relance.bank.models import Transaction
+from relance.receipts.models import Answer
+from relance.receipts.services.answers import answer_no
+from relance.receipts.workbook import write_request_workbook
+from tests.conftest import NOW, TODAY
+from tests.portal.conftest import Asked, ask, upload
+from tests.portal.test_answering import missing, words
+from tests.receipts.conftest import Bring
+
+pytestmark = pytest.mark.django_db
+
+
+def taken(asked: Asked, client: Client) -> openpyxl.Workbook:
+    answer = client.get(f"{asked.url}/excel/justificatifs-brasserie-du-port.xlsx")
+    assert "attachment" in answer.headers["Content-Disposition"]
+    return openpyxl.load_workbook(io.BytesIO(answer.content))
+
+
+def sent_back(asked: Asked, client: Client, book: openpyxl.Workbook) -> str:
+    target = io.BytesIO()
+    book.save(target)
+    file = upload(target.getvalue(), "justificatifs.xlsx")
+    answer = client.post(f"{asked.url}/excel/", {"file": file})
+    assert answer.status_code == 200
+    return words(answer)
+
+
+def fill(book: openpyxl.Workbook, line: int, said: str, note: str = "") -> None:
+    sheet = book.active
+    assert sheet is not None
+    sheet.cell(line, 5).value = said
+    sheet.cell(line, 6).value = note
+
+
+def test_the_workbook_holds_what_is_still_missing(asked: Asked, client: Client) -> None:
+    """S0-33: through the link of the message, without account."""
+    client.post(asked.at(1), {"what": "none"})
+    sheet = taken(asked, client).active
+    assert sheet is not None
+    assert [sheet.cell(line, 2).value for line in (2, 3, 4)] == [
+        "CB METRO NANTES",
+        "CB SACEM",
+        None,
+    ]
+    page = words(client.get(f"{asked.url}/excel/"))
+    assert "Prenez le fichier : 2 opérations" in page
+    assert "justificatifs-brasserie-du-port.xlsx" in page
+
+
+def test_the_completed_workbook_is_read_line_by_line_with_a_report(
+    asked: Asked, client: Client, bring: Bring
+) -> None:
+    """S0-34: accepted, already justified, refused and why, unknown; what is empty stays open."""
+    book = taken(asked, client)
+    fill(book, 2, "Pas à moi", "carte perso")
+    fill(book, 3, "Je ne l’ai pas")
+    fill(book, 4, "bientôt")
+    sheet = book.active
+    assert sheet is not None
+    sheet.cell(5, 5).value, sheet.cell(5, 7).value = "Pas à moi", "1-forgé"
+    answer_no(row=asked.rows[1], kind="none", by="Autre", on=TODAY, now=NOW)
+    page = sent_back(asked, client, book)
+    assert "1 réponse reçue, merci" in page
+    for said in (
+        "2 METRO NANTES Acceptée Pas à moi",
+        "3 TOTAL Déjà justifiée Cette opération est déjà justifiée",
+        "4 SACEM Refusée « bientôt » n’est pas l’une des réponses proposées.",
+        "5 – Inconnue Cette ligne n’est pas une opération de cette demande.",
+    ):
+        assert said in page
+    assert [missing(row) for row in asked.rows] == ["", "", "not_associated"]
+    kept = Answer.objects.get(transaction=asked.rows[0])
+    assert (kept.note, kept.by, kept.door) == ("carte perso", "yann.corre", asked.request.door)
+
+
+def test_the_same_workbook_twice_answers_once(asked: Asked, client: Client) -> None:
+    book = taken(asked, client)
+    fill(book, 2, "Pas à moi")
+    sent_back(asked, client, book)
+    page = sent_back(asked, client, book)
+    assert "Aucune réponse nouvelle dans ce fichier" in page
+    assert "1 ligne déjà justifiée" in page
+    assert Answer.objects.count() == 1
+
+
+def test_lines_of_another_request_touch_nothing(
+    asked: Asked, dossier: Organisation, bring: Bring, client_user: User, client: Client
+) -> None:
+    """A link is good for its own request, even with a genuine workbook of the same dossier."""
+    other = bring(-9_00, "CB PARKING")
+    ask(dossier, [other], client_user)
+    book = openpyxl.load_workbook(io.BytesIO(write_request_workbook([other])))
+    fill(book, 2, "Pas à moi")
+    assert "1 ligne inconnue" in sent_back(asked, client, book)
+    assert missing(other) == "not_associated"
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b"", "Rien n’a été enregistré."),
+        (b"PK\x03\x04 broken", "Rien n’a été enregistré."),
+        (b"date;montant\n1;2\n", "Ce n’est pas le fichier que nous vous avons proposé"),
+        (b"\x89PNG\r\n\x1a\n", "Rien n’a été enregistré."),
+    ],
+)
+def test_another_file_is_refused_with_its_reason(
+    asked: Asked, client: Client, raw: bytes, why: str
+) -> None:
+    answer = client.post(f"{asked.url}/excel/", {"file": upload(raw, "reponses.xlsx")})
+    assert answer.status_code == 422
+    assert why in words(answer)
+
+
+def test_a_workbook_too_heavy_or_absent_is_refused(
+    asked: Asked, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = client.post(f"{asked.url}/excel/")
+    assert "Choisissez le fichier Excel que vous avez complété." in words(answer)
+    monkeypatch.setattr("relance.portal.views.MOST_WORKBOOK", 10)
+    answer = client.post(f"{asked.url}/excel/", {"file": upload()})
+    assert "Ce fichier est trop lourd" in words(answer)
+
+
+def test_the_workbook_is_french_for_a_browser_in_english(asked: Asked) -> None:
+    """Who takes it and who sends it back may not read the same language."""
+    english = Client(headers={"Accept-Language": "en"})
+    book = taken(asked, english)
+    sheet = book.active
+    assert sheet is not None
+    assert sheet.cell(1, 5).value == "Votre réponse"
+    fill(book, 2, "Pas à moi")
+    sent_back(asked, english, book)
+    assert missing(asked.rows[0]) == ""
+    assert Transaction.objects.exclude(missing="").count() == 2
