@@ -9,7 +9,7 @@ from relance.accounts.models import DunningRole, Firm, FirmMembership, Organisat
 from relance.accounts.services import add_member
 from relance.dunning import batches, changes, run
 from relance.dunning.changes import Change
-from relance.dunning.models import Action, Assignment, Batch, BatchLine, Outlook, Plan
+from relance.dunning.models import Action, Assignment, Batch, BatchLine, Outlook, Plan, PlanRule
 from relance.dunning.services import Refused
 from relance.dunning.services.managers import assign_manager, possible_managers
 from relance.history.models import Event
@@ -85,6 +85,26 @@ def test_a_change_is_undone_once(organisation: Organisation, plan: Plan, owner: 
         changes.undo(batch, title="Encore", actor=owner, now=NOW)
     batch.refresh_from_db()
     assert batch.status == "undone"
+
+
+def test_what_no_longer_exists_is_not_put_back_and_the_others_are(
+    organisation: Organisation, plan: Plan, owner: User
+) -> None:
+    """A plan deleted since, a rule deleted since, an account manager who has left."""
+    gone = Plan.objects.create(organisation=organisation, name="Ancien")
+    gentle = Plan.objects.create(organisation=organisation, name="Doux")
+    rule = PlanRule.objects.create(organisation=organisation, position=1, plan=gentle)
+    first = make_customer(organisation, gone, "Premier")
+    second = make_customer(organisation, gentle, "Second")
+    Assignment.objects.filter(customer=second).update(given_by="rule", rule=rule)
+    batch, _lines = done(organisation, Change("plan", plan.pk), [first.pk, second.pk], owner)
+    gone.delete()
+    rule.delete()
+
+    lines = undone(batch, owner)
+
+    assert [(line.status, line.reason) for line in lines] == [("refused", "GONE"), ("done", "")]
+    assert [followed(one) for one in (first, second)] == ["Standard", "Doux"]
 
 
 def test_what_was_changed_since_is_left_and_said(

@@ -14,11 +14,11 @@ from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation, User
 from relance.dunning import batches
-from relance.dunning.models import Assignment, Batch, BatchLine, Plan
+from relance.dunning.models import Assignment, Batch, BatchLine, Plan, PlanRule
 from relance.dunning.run import refresh
 from relance.dunning.services.common import Refused
 from relance.dunning.services.levels import assign_plan
-from relance.dunning.services.managers import assign_manager
+from relance.dunning.services.managers import assign_manager, possible_managers
 from relance.ledger import services as ledger
 from relance.ledger.models import Customer, Hold, Invoice
 
@@ -178,22 +178,41 @@ def handle(batch: Batch, lines: Sequence[BatchLine], on: date, now: datetime) ->
     every = [key for line in lines for key in targets(line)]
     values = read(batch.organisation, field, every, on=on)
     settled = set() if undoing else _settled(batch.organisation, field, every)
+    there = _still_there(batch.organisation, field) if undoing else None
     wanted: dict[int, Value] = {}
     for line in lines:
         known = line.before or {}
         mine: dict[int, Value] = {}
+        gone = False
         for key in targets(line):
             present = values.get(key)
             if undoing and plain(present) == value and str(key) in known:
+                if there is not None and plain(known[str(key)]) not in there:
+                    gone = True
+                    continue
                 mine[key] = known[str(key)]
             elif not undoing and key in values and key not in settled and plain(present) != value:
                 mine[key] = value
         line.status = BatchLine.Status.DONE if mine else BatchLine.Status.REFUSED
-        line.reason = "" if mine else ("CHANGED_SINCE" if undoing else "ALREADY")
+        why = "GONE" if gone else "CHANGED_SINCE"
+        line.reason = "" if mine else (why if undoing else "ALREADY")
         line.before = {str(key): values[key] for key in mine}
         wanted |= mine
     doer = Doer(batch.made_by, on, now)
     apply(batch.organisation, field, wanted, doer)
+
+
+def _still_there(organisation: Organisation, field: str) -> set[int | None] | None:
+    """The plans, or the people, to whom customers can be given back; None: any value can."""
+    match field:
+        case "plan":
+            return {
+                None,
+                *Plan.objects.filter(organisation=organisation).values_list("pk", flat=True),
+            }
+        case "manager":
+            return {None, *possible_managers(organisation).values_list("pk", flat=True)}
+    return None
 
 
 def _refuse(lines: Sequence[BatchLine], reason: str) -> None:
@@ -258,7 +277,7 @@ def _apply_plan(organisation: Organisation, wanted: Mapping[int, Value], doer: D
             given_by=given_by,
             **doer._asdict(),
         )
-        if rule:
+        if rule and PlanRule.objects.filter(organisation=organisation, pk=rule).exists():
             Assignment.objects.filter(customer_id__in=keys).update(rule_id=rule)
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from relance.accounts.models import Organisation, User
 from relance.dunning.gather import rules_of
 from relance.dunning.levels_shown import follow_plan
-from relance.dunning.models import Action, Assignment, Entry, InvoiceChase, Plan
+from relance.dunning.models import Action, Assignment, InvoiceChase, Plan
 from relance.dunning.run import refresh
 from relance.dunning.services.common import Refused, case_of, chased, enter, tell
 from relance.engine import deeds
@@ -69,7 +69,7 @@ def _refuse_second(customer: Customer, case: engine.Case, entries: Iterable[engi
     marked = {
         (done.on, done.plan, done.reference)
         for done in case.history
-        if done.kind == Entry.Kind.MARKED and done.reference is not None
+        if done.kind == "marked" and done.reference is not None
     }
     if not all((entry.on, entry.plan, entry.reference) in marked for entry in entries):
         return

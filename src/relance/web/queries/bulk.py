@@ -141,6 +141,7 @@ def undo_title(batch: Batch) -> str:
 
 REASONS: dict[str, Any] = {
     "ALREADY": lazy("Était déjà ainsi."),
+    "GONE": lazy("Ce qu’il avait avant n’existe plus : laissé tel quel."),
     "CHANGED_SINCE": lazy("Modifié depuis par quelqu’un : laissé tel quel."),
     "CANCELLED": lazy("Arrêté avant."),
     "NOBODY": lazy("La personne qui modifiait n’a plus de compte."),
