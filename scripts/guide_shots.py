@@ -58,7 +58,6 @@ README = (
 )
 
 PLANS = (
-    Shot("plans-liste", "plans/", height=480),
     Shot("plans-edition", "plans/", (text("Standard"),), height=860),
     Shot("plans-regles", "plans/regles/", height=640),
     Shot("plans-avant", "avant-envoi/", (text("Imprimerie Duvernay"),), height=860),
@@ -111,7 +110,6 @@ DESK = (
         (at("tr:has-text('Garage Lemoine') a.iconbtn >> nth=1"),),
         height=860,
     ),
-    Shot("campagnes-liste", "campagnes/", height=480),
     Shot("campagnes-brouillon", "campagnes/", (text("Point de fin d’année"),), height=860),
     Shot("campagnes-resultat", "campagnes/", (text("Factures par e-mail"),), height=720),
 )
