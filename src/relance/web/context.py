@@ -11,17 +11,25 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from relance.accounts import clock
-from relance.accounts.access import Access, organisations_of
+from relance.accounts.access import Access, FirmAccess, firms_of, organisations_of
 from relance.accounts.models import BankRole, DunningRole
 from relance.dunning import run
 from relance.dunning.models import Outlook, Plan, Run
 from relance.outbox.models import Message, Status
 from relance.web import french
-from relance.web.queries import bank, chase_list
+from relance.web.firm_context import firm_shell
+from relance.web.queries import bank, chase_list, receipts
 from relance.web.queries import departures as before
 from relance.web.queries import today as morning
 
-PLACES = {"message": "outbox", "departure": "today", "sending": "outbox", "mailbox": "settings"}
+PLACES = {
+    "message": "outbox",
+    "departure": "today",
+    "sending": "outbox",
+    "mailbox": "settings",
+    "people": "settings",
+    "receipts": "bank",
+}
 """First word of a page's name, when it is not that of its place in the navigation."""
 
 
@@ -31,6 +39,9 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     Nothing is read for the pieces of a page that htmx asks for.
     """
     access: Access | None = getattr(request, "access", None)
+    firm: FirmAccess | None = getattr(request, "firm_access", None)
+    if firm is not None:
+        return {"shell": firm_shell(request, firm)}
     if access is None:
         user = getattr(request, "user", None)
         return {"shell": {"user": user if user and user.is_authenticated else None}}
@@ -42,21 +53,31 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     return {
         "shell": {
             "organisation": access.organisation,
-            "organisations": [
-                {
-                    "name": one.name,
-                    "url": reverse("today", args=[one.slug]),
-                    "current": one == access.organisation,
-                }
-                for one in organisations_of(access.user)
-            ],
+            "organisations": _places(access),
             "nav": _nav(request, access, now),
-            "foot": _foot(access, now),
+            "foot": _foot(access, now) if access.dunning >= DunningRole.READ else None,
             "user": access.user,
             "preferences_url": reverse("preferences_detail", args=[access.organisation.slug]),
             "today": today,
         }
     }
+
+
+def _places(access: Access) -> list[dict[str, Any]]:
+    """Where else the user may go: his firms, then his dossiers."""
+    first = "today" if access.dunning >= DunningRole.READ else "bank_list"
+    firms = [
+        {"name": one.name, "url": reverse("firm_list", args=[one.pk]), "current": False}
+        for one in firms_of(access.user)
+    ]
+    return firms + [
+        {
+            "name": one.name,
+            "url": reverse(first, args=[one.slug]),
+            "current": one == access.organisation,
+        }
+        for one in organisations_of(access.user)
+    ]
 
 
 def _nav(request: HttpRequest, access: Access, now: datetime) -> list[dict[str, Any]]:
@@ -66,7 +87,15 @@ def _nav(request: HttpRequest, access: Access, now: datetime) -> list[dict[str, 
         sections = _dunning_places(access, clock.local_date(access.organisation, now))
     if access.bank >= BankRole.R1:
         label = _("Banque")
-        sections.insert(1, [("bank_list", "bank", label, "", bank.missing_count(access))])
+        answers = receipts.replies(access).count()
+        sections.insert(
+            1,
+            [
+                ("bank_list", "bank", label, "", bank.missing_count(access)),
+                ("reply_list", "reply", _("Réponses"), "", answers),
+                ("request_list", "send", _("Demandes"), "", 0),
+            ],
+        )
     if settings.DEMO and access.dunning >= DunningRole.READ:
         sections.append([("mail_list", "inbox", _("Courrier reçu"), "", 0)])
     match = request.resolver_match

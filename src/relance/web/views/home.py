@@ -10,7 +10,8 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 
 from relance.accounts import throttle
-from relance.accounts.access import organisations_of
+from relance.accounts.access import firms_of, open_organisation, organisations_of
+from relance.accounts.models import DunningRole
 from relance.web.requests import user_of
 
 
@@ -49,8 +50,17 @@ class LoginView(auth.LoginView):
 
 
 def home(request: HttpRequest) -> HttpResponse:
-    """To the first dossier of the user; without any, a page that says so."""
+    """To the espace expert or the first dossier of the user; without any, a page that says so.
+
+    Whoever has no part in the unpaid invoices of a dossier lands in its bank.
+    """
+    firm = firms_of(user_of(request)).first()
+    if firm is not None:
+        return redirect("firm_list", firm.pk)
     first = organisations_of(user_of(request)).first()
     if first is None:
         return render(request, "auth/no_organisation.html")
+    access = open_organisation(user_of(request), first.slug, at_least=DunningRole.NONE)
+    if access.dunning < DunningRole.READ:
+        return redirect("bank_list" if access.bank else "people_list", first.slug)
     return redirect("today", first.slug)

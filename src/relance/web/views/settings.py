@@ -259,6 +259,7 @@ def _tabs(access: Access, part: str) -> list[dict[str, object]]:
         "modeles": (_("Modèle d’e-mail/SMS"), "template_list"),
         "horaires": (_("Horaires"), "settings_hours"),
         "exclusions": (_("Exclusions"), "settings_rules"),
+        "utilisateurs": (_("Utilisateurs"), "people_list"),
     }
     return [
         {"url": reverse(name, args=[slug]), "label": label, "current": key == part}
