@@ -219,6 +219,35 @@ def test_a_waiting_message_can_be_kept_back_with_its_reason(
     assert "Trop tard" in late.content.decode()
 
 
+def test_a_request_for_receipts_can_be_kept_back_too(
+    signed: Callable[[User], Client], owner: User, organisation: Organisation
+) -> None:
+    """It chases no customer: nothing of the plan is offered, and nothing of it is looked at."""
+    asked = Message.objects.create(
+        organisation=organisation,
+        purpose=Message.Purpose.RECEIPTS,
+        automatic=True,
+        status=Status.QUEUED,
+        on=TODAY,
+        not_before=NOW,
+        sender="collect@relance.example",
+        recipients=["client@delmas.example"],
+        subject="Justificatifs manquants",
+        text="Bonjour",
+        made_at=NOW,
+    )
+    browser = signed(owner)
+    shown = browser.get(url("message_detail", organisation, asked.pk)).content.decode()
+    assert "Annuler ce message" in shown
+    assert "Retenir ou modifier" not in shown
+
+    browser.post(url("message_cancel", organisation, asked.pk))
+
+    asked.refresh_from_db()
+    assert (asked.status, asked.reason) == (Status.CANCELLED, "BY_HAND")
+    assert Event.objects.get(message_id=asked.pk).actor_name == str(owner)
+
+
 def test_a_reader_reads_and_no_deed_of_his_is_taken(
     organisation: Organisation,
     colleague: User,

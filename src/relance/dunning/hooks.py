@@ -139,7 +139,8 @@ def ended(stopped: Sequence[Message], now: datetime, *, actor: User | None = Non
         mine = by_organisation[organisation.pk]
         history.append(organisation, stopped_facts(mine, on, now, actor))
         _refuse_addresses(organisation, mine, on, now)
-        refresh(organisation, sorted({message.debtor_id for message in mine}), on=on, now=now)
+        debtors = {message.customer_id for message in mine if message.customer_id is not None}
+        refresh(organisation, sorted(debtors), on=on, now=now)
 
 
 def _refuse_addresses(
