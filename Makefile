@@ -3,7 +3,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := .venv/bin
 PYTEST := $(RUN)/pytest -q -p no:cacheprovider
 ON_SQLITE := env -u RELANCE_TEST_DATABASE_URL
-FAST := not browser and not chaos
+FAST := not browser and not chaos and not long
 
 .PHONY: setup demo test test-fast test-postgres test-browser check fix bench chaos messages screenshots clean
 
@@ -20,6 +20,7 @@ demo: setup
 test: setup
 	@sh scripts/browser.sh
 	$(ON_SQLITE) $(PYTEST) -n 2 -m "$(FAST)"
+	$(ON_SQLITE) $(PYTEST) -n 2 --dist loadfile -m "long"
 	@if [ -n "$$RELANCE_TEST_DATABASE_URL" ]; then $(MAKE) --no-print-directory test-postgres; fi
 	@# a real browser on a busy machine may miss a beat: a journey that fails twice has failed
 	$(ON_SQLITE) $(PYTEST) -m "browser" || $(ON_SQLITE) $(PYTEST) -m "browser"

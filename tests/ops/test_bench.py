@@ -13,6 +13,8 @@ from django.core.management import call_command
 from relance.ops.bench.figures import Figure
 from relance.ops.bench.pages import PAGES
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:

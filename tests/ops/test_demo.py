@@ -28,6 +28,7 @@ from relance.outbox.models import Message, PrintRun, Status
 TUESDAY = date(2026, 11, 24)
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 """10:00 in Paris: the messages of the day have left, people have not begun."""
+pytestmark = pytest.mark.long
 SMALL = {"months": 2, "customers": 24}
 
 

@@ -167,6 +167,7 @@ def test_what_is_justified_before_it_leaves_is_not_asked(
     assert getattr(verdict, "reason", "") == "NOTHING_MISSING"
 
 
+@pytest.mark.long
 def test_a_month_of_a_hundred_dossiers_with_an_outage_sends_one_mail_for_each_date(
     schedule: FirmSchedule, firm: Firm, bring: Bring, add_client: AddClient
 ) -> None:

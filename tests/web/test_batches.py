@@ -380,6 +380,7 @@ def test_hostile_input_is_refused_gently(camille: Client, book: dict[str, Invoic
     assert camille.post(f"{URL}{batch.pk}/cocher/", posted).status_code == 302
 
 
+@pytest.mark.long
 def test_ten_thousand_ticked_lines_are_searched_corrected_and_sent(
     camille: Client, organisation: Organisation, plan: Plan
 ) -> None:
