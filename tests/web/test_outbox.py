@@ -219,23 +219,46 @@ def test_a_waiting_message_can_be_kept_back_with_its_reason(
     assert "Trop tard" in late.content.decode()
 
 
+def a_request(organisation: Organisation, **fields: Any) -> Message:
+    """A request for receipts in the outbox: it chases no customer."""
+    values = {
+        "purpose": Message.Purpose.RECEIPTS,
+        "status": Status.QUEUED,
+        "on": TODAY,
+        "not_before": NOW,
+        "sender": "collect@relance.example",
+        "recipients": ["client@delmas.example"],
+        "subject": "Justificatifs manquants",
+        "text": "Bonjour",
+        "made_at": NOW,
+        "message_ref": outbox.new_message_ref("collect@relance.example"),
+    }
+    return Message.objects.create(organisation=organisation, **(values | fields))
+
+
+def test_the_morning_is_shown_while_a_request_for_receipts_leaves_or_is_uncertain(
+    signed: Callable[[User], Client], owner: User, organisation: Organisation
+) -> None:
+    """S0-02: both chases share the outbox, so the morning names whom each message is for."""
+    browser, morning = signed(owner), url("today", organisation)
+    soon = NOW + timedelta(seconds=8)
+    request = a_request(organisation, made_by=owner, not_before=soon)
+    assert "Message à client@delmas.example" in browser.get(morning).content.decode()
+    a_request(organisation, automatic=True)
+    assert "client@delmas.example</a>" in browser.get(morning).content.decode()
+
+    Message.objects.filter(pk=request.pk).update(status=Status.UNCERTAIN, handed_at=NOW)
+
+    shown = browser.get(morning)
+    assert shown.status_code == 200
+    assert url("message_detail", organisation, request.pk) in shown.content.decode()
+
+
 def test_a_request_for_receipts_can_be_kept_back_too(
     signed: Callable[[User], Client], owner: User, organisation: Organisation
 ) -> None:
     """It chases no customer: nothing of the plan is offered, and nothing of it is looked at."""
-    asked = Message.objects.create(
-        organisation=organisation,
-        purpose=Message.Purpose.RECEIPTS,
-        automatic=True,
-        status=Status.QUEUED,
-        on=TODAY,
-        not_before=NOW,
-        sender="collect@relance.example",
-        recipients=["client@delmas.example"],
-        subject="Justificatifs manquants",
-        text="Bonjour",
-        made_at=NOW,
-    )
+    asked = a_request(organisation, automatic=True)
     browser = signed(owner)
     shown = browser.get(url("message_detail", organisation, asked.pk)).content.decode()
     assert "Annuler ce message" in shown

@@ -225,6 +225,13 @@ class Message(models.Model):
         return self.customer
 
     @property
+    def whom(self) -> str:
+        """Its customer's name; of a request for receipts, the first address."""
+        if self.customer is not None:
+            return self.customer.name
+        return str(next(iter(self.recipients), ""))
+
+    @property
     def is_open(self) -> bool:
         """True while it may still leave."""
         return self.status in (Status.QUEUED, Status.RETRYING, Status.SENDING)

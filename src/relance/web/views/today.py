@@ -151,7 +151,7 @@ def _errors(slug: str, access: Access, on: Any) -> dict[str, Any]:
                 "when": message.ended_at or message.made_at,
                 "icon": "triangle" if uncertain else "error",
                 "tone": "is-warn" if uncertain else "is-late",
-                "name": message.debtor.name,
+                "name": message.whom,
                 "context": trouble_words(message),
                 "cents": message.amount_cents,
                 "currency": message.currency,
@@ -240,7 +240,7 @@ def _toasts(access: Access, user: User, now: datetime) -> list[dict[str, Any]]:
     """My messages that can still be called back, with the seconds that are left."""
     return [
         {
-            "said": _("Message à %(name)s, départ dans") % {"name": message.debtor.name},
+            "said": _("Message à %(name)s, départ dans") % {"name": message.whom},
             "seconds": max(1, int((message.not_before - now).total_seconds())),
             "undo": reverse("message_undo", args=[access.organisation.slug, message.pk]),
         }
