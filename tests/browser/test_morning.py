@@ -172,3 +172,33 @@ def test_on_a_phone_the_panel_is_its_own_page(
     page.get_by_role("button", name="Annuler").click()
     expect(page.get_by_text("4 actions vous attendent.")).to_be_visible()
     assert Message.objects.get().status == Status.CANCELLED
+
+
+def test_forty_lines_then_a_search_and_the_mouse_was_never_touched(
+    page: Page, live_server: LiveServer, owner: User, morning: dict[str, Action]
+) -> None:
+    """Forty lines before ten: each is sent or ignored with one key; then / finds a client."""
+    organisation = owner.memberships.get().organisation
+    plan = Plan.objects.get(name="Grands comptes")
+    for number in range(37):
+        customer = make_customer(organisation, plan, f"Client {number:02d}", code=f"C{number:02d}")
+        make_invoice(customer, f"C-{number}", TODAY - timedelta(days=9), 50_00)
+    yesterday = TODAY - timedelta(days=1)
+    run.run(organisation, on=yesterday, now=at(yesterday), pause=0)
+    Action.objects.filter(channel="call").delete()
+    log_in(page, live_server, owner.email)
+    expect(page.locator("[data-position]")).to_contain_text("1 sur 40")
+    for left in range(39, -1, -1):
+        press(page, "i" if left % 4 == 0 else "e")
+        if left:
+            expect(page.locator("[data-position]")).to_contain_text(f"sur {left}")
+    expect(page.locator("[data-action]")).to_have_count(0)
+    assert Message.objects.count() == 30
+    assert Action.objects.filter(status=Action.Status.SKIPPED).count() == 10
+
+    press(page, "/")
+    page.keyboard.type("delta")
+    expect(page.get_by_role("option", name="Delta").first).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("Delta")
