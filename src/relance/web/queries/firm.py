@@ -277,7 +277,5 @@ def missing_of(
     if last:
         rows = rows.filter(booked__lte=last)
     grouped = rows.order_by().values_list("organisation_id")
-    return {
-        pk: (count, cents)
-        for pk, count, cents in grouped.annotate(Count("pk"), Sum(Abs("amount_cents")))
-    }
+    sums = grouped.annotate(count=Count("pk"), cents=Sum(Abs("amount_cents")))
+    return {pk: (count, cents) for pk, count, cents in sums}

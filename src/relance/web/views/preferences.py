@@ -15,7 +15,8 @@ from django.utils.translation import override
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from relance.accounts.models import Subscription, User
+from relance.accounts.models import DunningRole, Membership, Subscription, User
+from relance.accounts.people import want_receipt_mails
 from relance.dunning import recaps
 from relance.outbox.models import Mailbox
 from relance.web.requests import enter, moment, user_of
@@ -42,6 +43,12 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text=lazy("Clients, niveaux et montants, avec de quoi retenir une relance."),
     )
 
+    receipts = forms.BooleanField(
+        label=lazy("Recevoir les demandes de justificatifs"),
+        required=False,
+        help_text=lazy("Un e-mail quand il manque des justificatifs à ce dossier."),
+    )
+
     class Meta:
         model = User
         fields = ["full_name", "language", "receives_copy"]
@@ -59,8 +66,14 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
         }
         widgets = {"language": forms.Select(choices=settings.LANGUAGES)}
 
-    def __init__(self, *args: Any, have: set[str], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, have: set[str], asked: bool | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        if asked is None:
+            del self.fields["receipts"]
+        else:
+            self.initial["receipts"] = asked
         for kind in Kind.values:
             self.initial[kind] = kind in have
 
@@ -82,20 +95,27 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @require_http_methods(["GET", "POST"])
 def preferences_detail(request: HttpRequest, slug: str) -> HttpResponse:
-    """One's own choices, in every dossier one may read."""
-    access = enter(request, slug)
+    """One's own choices, in every dossier one belongs to (S0-14, S4-30)."""
+    access = enter(request, slug, DunningRole.NONE)
     user = User.objects.get(pk=user_of(request).pk)
+    member = access.all(Membership).filter(user=user).first()
     mine = access.all(Subscription).filter(user=user)
     form = PreferencesForm(
         request.POST if request.method == "POST" else None,
         instance=user,
         have=set(mine.values_list("kind", flat=True)),
+        asked=member.wants_receipt_mails if member else None,
     )
     if request.method == "POST" and form.is_valid():
         form.save()
-        recaps.subscribe(
-            organisation=access.organisation, user=user, kinds=form.kinds(), now=moment(request)
-        )
+        if access.dunning >= DunningRole.READ:
+            recaps.subscribe(
+                organisation=access.organisation, user=user, kinds=form.kinds(), now=moment(request)
+            )
+        if "receipts" in form.cleaned_data:
+            want_receipt_mails(
+                organisation=access.organisation, user=user, wanted=form.cleaned_data["receipts"]
+            )
         with override(user.language):
             notes.success(request, _("Préférences enregistrées."))
         return redirect("preferences_detail", slug)
