@@ -160,7 +160,6 @@ def test_a_bad_file_is_refused_with_its_reason_and_the_note_is_kept(
 ) -> None:
     bad = upload(b"<html><script>alert(1)</script>", "../../facture.pdf")
     answer = client.post(asked.at(0), {"what": "document", "file": bad, "note": "payé en <b>"})
-    assert answer.status_code == 422
     assert "n’a pas été gardé" in words(answer)
     assert ">payé en &lt;b&gt;</textarea>" in answer.content.decode()
     assert (missing(asked.rows[0]), Document.objects.count()) == ("not_associated", 0)
@@ -178,7 +177,6 @@ def test_a_file_too_heavy_is_refused_before_it_is_read(
 ) -> None:
     monkeypatch.setattr("relance.portal.views.MAX_BYTES", 10)
     answer = client.post(asked.at(0), {"what": "document", "photo": upload(), "note": "merci"})
-    assert answer.status_code == 422
     assert "est trop lourd" in words(answer)
     assert ">merci</textarea>" in answer.content.decode()
     assert not Document.objects.exists()

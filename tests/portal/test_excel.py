@@ -117,7 +117,6 @@ def test_another_file_is_refused_with_its_reason(
     asked: Asked, client: Client, raw: bytes, why: str
 ) -> None:
     answer = client.post(f"{asked.url}/excel/", {"file": upload(raw, "reponses.xlsx")})
-    assert answer.status_code == 422
     assert why in words(answer)
 
 

@@ -90,12 +90,11 @@ def workbook(request: HttpRequest, entered: Entered, filename: str) -> HttpRespo
 def excel(request: HttpRequest, entered: Entered) -> HttpResponse:
     """The way for those who prefer a table: take it, complete it, send it back (S0-33, S0-34)."""
     context: dict[str, Any] = {}
-    status = 200
     if request.method == "POST":
         upload = request.FILES.get("file")
         report = _read_back(entered, upload)
         if isinstance(report, str):
-            context, status = {"refused": report}, 422
+            context = {"refused": report}
         else:
             context = _report(report)
     way = queries.course(entered.door)
@@ -106,7 +105,7 @@ def excel(request: HttpRequest, entered: Entered) -> HttpResponse:
         "workbook_name": workbook_name(entered.door.organisation),
         "kinds": list(answers.WAIVERS),
     }
-    return render(request, "portal/excel.html", context, status=status)
+    return render(request, "portal/excel.html", context)
 
 
 def _read_back(
@@ -168,7 +167,7 @@ def _answer(request: HttpRequest, entered: Entered, row: Transaction) -> HttpRes
     way = queries.course(entered.door)
     row.refresh_from_db()
     if refused and row.missing:
-        return _show(request, entered, way, row, refused=refused, note=note, status=422)
+        return _show(request, entered, way, row, refused=refused, note=note)
     for sentence in refused:
         notes.warning(request, sentence)
     return _onward(request, entered, way, row, what)
@@ -247,7 +246,6 @@ def _show(
     page: int = 0,
     refused: Sequence[str] = (),
     note: str = "",
-    status: int = 200,
 ) -> HttpResponse:
     """The list and the question; on a phone one of them: the question when it stands `alone`."""
     key = row.pk if row else None
@@ -272,7 +270,7 @@ def _show(
         "note": note,
         "kinds": list(answers.WAIVERS),
     }
-    return render(request, "portal/page.html", context, status=status)
+    return render(request, "portal/page.html", context)
 
 
 def _firm(entered: Entered) -> dict[str, Any]:

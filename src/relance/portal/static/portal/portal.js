@@ -1,6 +1,7 @@
 // Answers leave as soon as a file is chosen, once each; everything works without this file.
 //   data-send: a form of files; data-most bytes of one file · data-once: a form that leaves once
 (() => {
+  document.querySelector(".j-item.is-current")?.scrollIntoView({ block: "nearest" });
   for (const form of document.querySelectorAll("form[data-send]")) {
     form.classList.add("is-live");
     const state = form.querySelector("[data-send-state]");
