@@ -21,6 +21,8 @@ from relance.formats.limits import Limits
 from relance.formats.tabular import Table, open_table
 
 SHEET = "sheet"
+UNNAMED = "?"
+"""In the place of an account that a person is still to name."""
 _LIMITS = Limits(max_rows=100_000)
 
 
@@ -52,10 +54,11 @@ def receive(
 ) -> BankImport:
     """Keep a file that can be a statement, to be previewed. BankFileError when it cannot.
 
-    What no bank's format recognises may be a table, whose columns a person then names.
+    What no bank's format recognises may be a table, whose columns a person then names; a file
+    that does not say whose account it tells of is asked about too.
     """
     try:
-        kind = statements.read_file(raw).kind
+        kind = statements.read_file(raw, account=UNNAMED).kind
     except BankFileError as refused:
         if refused.code != "bank_unknown":
             raise

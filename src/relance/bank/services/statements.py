@@ -159,7 +159,8 @@ def import_upload(
         for fault in statement.remarks
     ]
     for statement in found.statements:
-        _add(imported, statement)
+        if statement.account:
+            _add(imported, statement)
     imported.save(update_fields=["added", "repeated", "remarks", "done", "made_at", "made_by"])
     data = {
         "file": imported.filename,
@@ -192,17 +193,22 @@ def _plain_name(filename: str) -> str:
     return " ".join(words)[-200:] or "releve"
 
 
-def read_file(raw: bytes) -> BankFile:
-    """The statements of a bank's own format. Raises BankFileError with the sentence and line."""
+def read_file(raw: bytes, *, account: str = "") -> BankFile:
+    """The statements of a bank's own format. Raises BankFileError with the sentence and line.
+
+    `account` is whose they are when the file does not say (`bank_no_account`).
+    """
     found = read_bank_file(raw)
     if isinstance(found, Fault):
         raise BankFileError(found.message, found.code)
-    unnamed = [one for one in found.statements if not one.account and one.movements]
-    if unnamed:
+    number = "".join(account.split())[:40]
+    named = [one if one.account else one._replace(account=number) for one in found.statements]
+    if any(not one.account and one.movements for one in named):
         raise BankFileError(
-            _("Le fichier ne dit pas de quel compte il est le relevé."), "bank_no_account"
+            _("Le fichier ne dit pas de quel compte il est le relevé : choisissez-le."),
+            "bank_no_account",
         )
-    return found
+    return BankFile(found.kind, named)
 
 
 def _accounts(

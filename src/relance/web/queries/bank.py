@@ -54,6 +54,7 @@ SORTS = {
     "montant": ("amount_cents", "booked", "id"),
 }
 MOST_YEARS = 3
+SAID = 16
 BAR = 46
 """Height of the highest bar of the strip, in the units of its drawing."""
 
@@ -279,8 +280,13 @@ class Month:
 
     @property
     def top(self) -> int:
-        """Where the bar begins, from above."""
-        return BAR - self.height
+        """Where the bar begins, from above; its count stands over it."""
+        return SAID + BAR - self.height
+
+    @property
+    def said_at(self) -> int:
+        """Foot of the count."""
+        return self.top - 5
 
 
 @dataclass(frozen=True)

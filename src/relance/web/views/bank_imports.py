@@ -115,11 +115,15 @@ def _look(
             found, read = feed.read_table(table, choice)
             context |= {"order": read.order, "certain": read.certain}
         else:
-            found = statements.read_file(feed.raw_of(imported))
+            found = statements.read_file(feed.raw_of(imported), account=_account(request.POST))
         shown = statements.preview_file(organisation=access.organisation, raw=b"", found=found)
         context |= {"preview": shown, "parts": [(one, _first(one)) for one in shown.parts]}
     except BankFileError as refused:
         context["error"] = str(refused)
+        if imported.kind != SHEET:
+            context["needs_account"] = refused.code == "bank_no_account"
+    if imported.kind != SHEET:
+        context |= _account_context(access, _account(request.POST))
     return found, context
 
 
@@ -170,20 +174,25 @@ def _sheet_context(
                 "code": by_index.get(index, ""),
             }
         )
-    accounts = list(access.all(BankAccount).filter(closed=False).order_by("name", "number"))
-    known = {one.number for one in accounts}
-    account = "".join(choice.account.split())
-    return {
+    return _account_context(access, choice.account) | {
         "columns": columns,
         "fields": list(sheet.FIELDS.items()),
-        "accounts": accounts,
-        "account": account,
-        "new_account": "" if account in known else choice.account,
         "currency": choice.currency,
         "forced": choice.order or "",
         "remembered": remembered,
         "table": table,
         "choice": choice,
+    }
+
+
+def _account_context(access: Access, chosen: str) -> dict[str, Any]:
+    accounts = list(access.all(BankAccount).filter(closed=False).order_by("name", "number"))
+    account = "".join(chosen.split())
+    known = {one.number for one in accounts}
+    return {
+        "accounts": accounts,
+        "account": account,
+        "new_account": "" if account in known else chosen,
     }
 
 
