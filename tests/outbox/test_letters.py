@@ -226,6 +226,24 @@ def test_two_people_confirm_and_the_second_learns_who_was_first(
         print_runs.put_back(run=run)
 
 
+def test_a_print_without_its_pdf_cannot_be_confirmed(
+    queue_letter: Callable[..., Message], camille: User, told: Told
+) -> None:
+    """It is being laid out, or its process died: nothing is on paper, no level may rise (D-07)."""
+    message = queue_letter("F-1")
+    run = PrintRun.objects.create(
+        organisation=message.organisation, made_by=camille, made_at=NOW, letters=0, pages=0
+    )
+    Message.objects.filter(pk=message.pk).update(print_run=run)
+
+    with pytest.raises(print_runs.NotPrintedError):
+        print_runs.confirm(run=run, actor=camille, now=NOW, hooks=told.hooks)
+
+    message.refresh_from_db()
+    assert (message.status, told.recorded) == (Status.QUEUED, [])
+    assert print_runs.put_back(run=run) == 1
+
+
 def test_a_letter_is_held_by_one_run_only(
     queue_letter: Callable[..., Message], camille: User, yann: User, told: Told
 ) -> None:

@@ -42,6 +42,10 @@ class AlreadyConfirmedError(OutboxError):
         self.run = run
 
 
+class NotPrintedError(OutboxError):
+    """There is no PDF yet, or none any more to come: nobody holds these letters on paper."""
+
+
 class Made(NamedTuple):
     """A run; letters not wanted any more (cancelled, with their reason); held by another run."""
 
@@ -150,12 +154,14 @@ def confirm(*, run: PrintRun, actor: User, now: datetime, hooks: Hooks) -> int:
     """The letters are in the post: they are sent, their levels rise; how many.
 
     Entries and history come through `hooks.record` like those of any message; should the
-    process die in between, the worker writes them. Raises AlreadyConfirmedError.
+    process die in between, the worker writes them. Raises AlreadyConfirmedError, and
+    NotPrintedError while the PDF is being laid out, or when its process died over it.
     """
     with transaction.atomic():
-        mine = PrintRun.objects.filter(pk=run.pk, confirmed_at=None)
+        mine = PrintRun.objects.filter(pk=run.pk, confirmed_at=None).exclude(file="")
         if not mine.update(confirmed_at=now, confirmed_by=actor):
-            raise AlreadyConfirmedError(_again(run))
+            known = PrintRun.objects.filter(pk=run.pk, confirmed_at__isnull=False)
+            raise AlreadyConfirmedError(_again(run)) if known.exists() else NotPrintedError()
         sent = Message.objects.filter(print_run=run, status=Status.QUEUED).update(
             status=Status.SENT, sent_at=now, ended_at=now, error=""
         )

@@ -173,6 +173,12 @@ def letter_confirm(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         )
     except print_runs.AlreadyConfirmedError as first:
         notes.info(request, _confirmed_words(first.run))
+    except print_runs.NotPrintedError:
+        words = _(
+            "Cette impression n’a pas de PDF\u00a0: rien n’est parti. Reprenez ses courriers."
+        )
+        notes.error(request, words)
+        return redirect("letter_list", slug)
     else:
         words = ngettext(
             "%(n)s courrier parti, son historique le note.",

@@ -92,7 +92,9 @@ def plan_sketch_view(request: HttpRequest, slug: str) -> HttpResponse:
     access = enter(request, slug, DunningRole.ADMIN)
     key = request.POST.get("plan", "")
     plan = (
-        access.get(Plan, pk=int(key)) if key.isdecimal() else Plan(organisation=access.organisation)
+        access.get(Plan, pk=int(key[:18]))
+        if key.isdecimal()
+        else Plan(organisation=access.organisation)
     )
     form, steps = _forms(access, plan, request.POST, [])
     context = _context(request, access, plan, form, steps)
