@@ -42,6 +42,21 @@ def test_why_says_what_holds_a_step_back_and_when_it_leaves(
     assert "J+12 ou DMC de 3\u00a0j" in text
 
 
+def test_why_never_denies_a_relance_that_a_person_sent_the_same_day(
+    camille: Client, organisation: Organisation, customer: Customer, plan: Plan
+) -> None:
+    """S3-26, D-18: a message by hand is a contact and no step, so only the plan sent nothing."""
+    invoice = make_invoice(customer, "F1", date(2026, 11, 13), 2000_00)
+    Entry.objects.create(
+        organisation=organisation, customer=customer, on=TODAY, kind="ad_hoc", reference=invoice
+    )
+
+    text = page(camille, customer)
+
+    assert "Rien n’est parti" not in text
+    assert "Le plan n’a rien envoyé aujourd’hui" in text
+
+
 def test_why_never_calls_a_working_day_a_day_off(
     camille: Client, customer: Customer, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:

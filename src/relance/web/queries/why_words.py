@@ -193,14 +193,16 @@ def _pending(asked: Explanation, today: date) -> str:
     )
 
 
-def _prefix(asked: Explanation, today: date) -> str:
+def _prefix(asked: Explanation, today: date, contact: date | None = None) -> str:
     if asked.on > today:
         return _("Rien ne partira %(day)s") % {"day": long_day(asked.on, today)}
+    if contact == asked.on:
+        return _("Le plan n’a rien envoyé %(day)s") % {"day": long_day(asked.on, today)}
     return _("Rien n’est parti %(day)s") % {"day": long_day(asked.on, today)}
 
 
 def _waiting(asked: Explanation, carrier: engine.Carrier, today: date) -> str:
-    prefix, plan = _prefix(asked, today), asked.case.plan
+    prefix, plan = _prefix(asked, today, carrier.contact), asked.case.plan
     delay = plan.min_contact_days if plan else 0
     if carrier.code == "MIN_CONTACT_DELAY" and carrier.contact:
         return _(
