@@ -68,7 +68,7 @@ def test_the_list_groups_by_method_and_counts_levels(
             organisation=plan.organisation, name=f"SMS {n}", channel="sms", body="x"
         )
 
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(28):
         text = words(camille.get(f"{D}/modeles/"))
 
     assert "Rappel" in text
@@ -281,3 +281,19 @@ def test_a_level_without_words_for_a_method_is_named(
             organisation=organisation, name=name, channel="letter", subject="x", body="y"
         )
     assert "Sans Modèle Lettre" not in camille.get(f"{D}/modeles/").content.decode()
+
+
+def test_a_template_that_levels_take_by_its_name_is_not_called_unused(
+    camille: Client, template: Template, organisation: Organisation, plan: Plan
+) -> None:
+    """S1-04, D-09: a letter named like the e-mail of a level is what that level prints."""
+    letter = Template.objects.create(
+        organisation=organisation, name="Rappel", channel="letter", subject="x", body="y"
+    )
+    assert "inutilisé" not in words(camille.get(f"{D}/modeles/"))
+    page = words(camille.get(f"{D}/modeles/{letter.pk}/"))
+    assert "par son nom, quand cette méthode est choisie" in page
+    Template.objects.create(
+        organisation=organisation, name="Vœux", channel="letter", subject="x", body="y"
+    )
+    assert "inutilisé" in words(camille.get(f"{D}/modeles/"))

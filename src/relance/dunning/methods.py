@@ -1,10 +1,14 @@
 """One template per level and method of sending (S1-04, D-09): which words go with which."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from relance.accounts.models import Organisation
 from relance.dunning import messages
-from relance.dunning.models import Step, Template
+from relance.dunning.models import Channel, Step, Template
+
+METHODS = (Channel.EMAIL, Channel.LETTER, Channel.SMS)
+"""What Relances clients may choose for any level (S1-13)."""
 
 
 def words_for(
@@ -31,4 +35,24 @@ def words_for(
             if name in named:
                 found[key] = named[name]
                 break
+    return found
+
+
+def levels_by_name(organisation: Organisation) -> Counter[int]:
+    """How many levels take each template by its name, for a method not their own (S1-04, D-09).
+
+    The key is the template; a template that no level takes so counts 0.
+    """
+    named: dict[str, dict[str, int]] = {}
+    for template in Template.objects.filter(organisation=organisation):
+        named.setdefault(template.channel, {})[template.name] = template.pk
+    found: Counter[int] = Counter()
+    for step in Step.objects.filter(organisation=organisation).select_related("template"):
+        own = step.template.name if step.template else ""
+        for channel in METHODS:
+            if channel == step.channel and step.template is not None:
+                continue
+            mine = named.get(channel, {})
+            if own in mine or step.name in mine:
+                found[mine[own if own in mine else step.name]] += 1
     return found

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
 from relance.dunning import messages, starters, templating
-from relance.dunning.methods import words_for
+from relance.dunning.methods import levels_by_name, words_for
 from relance.dunning.models import Channel, Plan, Step, Template
 from relance.dunning.services import Refused, free_message
 from relance.dunning.services.plans import delete_template, save_template
@@ -83,6 +83,9 @@ def template_list(request: HttpRequest, slug: str) -> HttpResponse:
     """Every template by method, with the levels that use it; starters when there is none."""
     access = enter(request, slug)
     rows = access.all(Template).annotate(uses=Count("steps")).order_by("channel", "name")
+    named = levels_by_name(access.organisation)
+    for row in rows:
+        row.named = named[row.pk]  # type: ignore[attr-defined]
     groups = [
         (Channel(channel), _GROUPS.get(channel, Channel(channel).label), mine)
         for channel in Channel.values
@@ -201,6 +204,7 @@ def _edit(request: HttpRequest, access: Access, template: Template) -> HttpRespo
         "variables": templating.VARIABLES,
         "blocks": templating.BLOCKS,
         "uses": list(template.steps.select_related("plan")) if template.pk else [],
+        "named": levels_by_name(access.organisation)[template.pk] if template.pk else 0,
         "clients": clients,
         **_preview(request, access, form, clients),
     }
