@@ -318,7 +318,7 @@ def _progress(access: Access, batch: Batch) -> dict[str, Any]:
 
 
 def _progress_words(batch: Batch) -> str:
-    """`38 sur 120, 1 refusée` (how far the lines are, whatever each one is)."""
+    """`38 sur 120, 1 refusé` (how far the lines are, whatever each one is)."""
     if batch.status == Batch.Status.SCHEDULED:
         return _("Programmé, %(count)s à traiter") % {"count": french.number(batch.total)}
     words = _("%(done)s sur %(all)s") % {
@@ -326,7 +326,7 @@ def _progress_words(batch: Batch) -> str:
         "all": french.number(batch.total),
     }
     if batch.refused:
-        refused = ngettext("%(n)s refusée", "%(n)s refusées", batch.refused)
+        refused = ngettext("%(n)s refusé", "%(n)s refusés", batch.refused)
         words += ", " + refused % {"n": french.number(batch.refused)}
     return words
 
