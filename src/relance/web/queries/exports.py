@@ -128,7 +128,7 @@ def _customers(access: Access, query: QueryDict, today: date) -> Table:
         Column(_("Ville"), width=18),
         Column(_("SIREN"), width=14),
         Column(_("Plan"), width=20),
-        Column(_("Gestionnaire"), width=20),
+        Column(_("Chargé de compte"), width=20),
         _money(_("Dû"), access),
         _money(_("En retard"), access),
         Column(_("Devise"), width=8),

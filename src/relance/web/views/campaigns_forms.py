@@ -25,7 +25,7 @@ class CampaignForm(forms.Form):
     channel = forms.ChoiceField(
         label=lazy("Méthode d’envoi"),
         choices=[(Channel.EMAIL, lazy("E-mail")), (Channel.LETTER, lazy("Courrier"))],
-        help_text=lazy("Un courrier attend dans « Courriers à imprimer »."),
+        help_text=lazy("Un courrier s’imprime ensuite depuis « Courriers »."),
     )
     sender = forms.ChoiceField(label=lazy("De"), required=False)
     about = forms.ChoiceField(label=lazy("Le message parle"))
