@@ -7,6 +7,7 @@ from relance.accounts import clock
 from relance.accounts.models import Organisation
 from relance.engine.calendar import is_working_day
 from relance.ops.demo.build import DEPARTURE, Builder
+from relance.ops.demo.firm import found_firm
 from relance.ops.demo.post import Refusing
 from relance.ops.demo.world import ZONE, frame, imagine
 
@@ -26,4 +27,5 @@ def make(
     departed = is_working_day(ZONE, today) and moment >= clock.local_moment(company, today)
     world = imagine(frame(today, departed=departed, months=months), customers=customers)
     Builder(world=world, tell=tell, refusing=refusing, until=moment).build()
+    found_firm(until=moment)
     return today

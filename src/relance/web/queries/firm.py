@@ -261,7 +261,7 @@ class Planned(NamedTuple):
     """A dossier of a request to be made: what, of whom, or why not."""
 
     dossier: Organisation
-    count: int
+    number: int
     cents: int
     people: Sequence[str]
     refusal: str

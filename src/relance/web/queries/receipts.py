@@ -52,7 +52,7 @@ def _day(text: str) -> date | None:
 class Totals(NamedTuple):
     """Of the transactions asked about; `cents` adds absolute amounts up."""
 
-    count: int
+    number: int
     cents: int
     oldest: date | None
     newest: date | None

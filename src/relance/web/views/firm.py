@@ -88,7 +88,7 @@ def firm_ask(request: HttpRequest, firm: int) -> HttpResponse:
         "plan": plan,
         "ready": ready,
         "people": sum(len(one.people) for one in ready),
-        "receipts": sum(one.count for one in ready),
+        "receipts": sum(one.number for one in ready),
         "first": first,
         "last": last,
         "note": note,
