@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from relance.dunning.hooks import hooks
 from relance.ops import turn, worker
+from relance.ops.hooks import hooks
 from relance.ops.smtp_sink import Sink
 from tests.conftest import NOW, at
 
