@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 from django.test import Client
 
-from relance.accounts.models import Organisation, User
+from relance.accounts.models import BankRole, Organisation, User
 from relance.bank.models import Document, Transaction
 from relance.history.models import Event
 from relance.portal import entry
@@ -199,3 +199,24 @@ def test_who_is_logged_in_changes_nothing_for_a_closed_door(
     client.force_login(add_client("marie"))
     assert client.get(asked.at(0)).status_code == 404
     assert asked.request.on == TODAY
+
+
+def test_the_accountant_who_follows_his_copy_is_not_the_client_who_opened_it(
+    asked: Asked, accountant: User, client_user: User, client: Client
+) -> None:
+    """D-25."""
+    client.force_login(accountant)
+    client.get(asked.at(0))
+    assert Door.objects.get().opened_at is None
+    client.force_login(client_user)
+    client.get(asked.at(0))
+    assert Door.objects.get().opened_at == NOW
+
+
+def test_a_member_who_is_logged_in_answers_in_his_own_name(
+    asked: Asked, add_client: AddClient, stranger: User, client: Client
+) -> None:
+    for user in (add_client("paul", bank=BankRole.R1), stranger):
+        client.force_login(user)
+        client.post(asked.at(Answer.objects.count()), {"what": "none"})
+    assert [answer.by for answer in Answer.objects.order_by("pk")] == ["paul", "yann.corre"]

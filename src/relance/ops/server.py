@@ -15,6 +15,8 @@ from django.core.wsgi import get_wsgi_application
 log = logging.getLogger(__name__)
 
 RESTART_PAUSE = 2.0
+MOST_BODY = 150_000_000
+"""Bytes of one request; more is refused before it fills the disk. Each page asks for less."""
 
 
 class WorkerProcess:
@@ -51,7 +53,9 @@ def serve(
     *, host: str, port: int, worker: bool = True, ready: Callable[[str], None] = lambda url: None
 ) -> None:
     """Serve until SIGINT or SIGTERM; `ready` is called with the address once it listens."""
-    server = waitress.create_server(get_wsgi_application(), host=host, port=port, threads=8)
+    server = waitress.create_server(
+        get_wsgi_application(), host=host, port=port, threads=8, max_request_body_size=MOST_BODY
+    )
     child = WorkerProcess() if worker else None
 
     def end(number: int, frame: FrameType | None) -> None:

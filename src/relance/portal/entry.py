@@ -14,7 +14,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 
 from relance.accounts import clock, throttle
-from relance.accounts.access import Access, open_organisation
+from relance.accounts.access import Access, open_organisation, organisations_of
 from relance.accounts.models import BankRole, DunningRole, User
 from relance.receipts import doors
 from relance.receipts.models import Door
@@ -28,7 +28,8 @@ MOST_BODY = 120_000_000
 
 
 class Entered(NamedTuple):
-    """A door that is open, the moment, and in whose name one answers: those it was sent to."""
+    """A door that is open, the moment, and in whose name one answers: those it was sent to, or
+    the member who is logged in."""
 
     token: str
     door: Door
@@ -83,9 +84,26 @@ def _enter(request: HttpRequest, token: str, page: Page, more: dict[str, Any]) -
             return _sorry(request, "size", 413)
     timezone.activate(door.organisation.timezone)
     today = clock.local_date(door.organisation, now)
-    if request.method == "GET" and "prefetch" not in request.headers.get("Sec-Purpose", ""):
+    insider = _insider(request, door)
+    if _is_reading(request) and (insider is None or door.request.users.contains(insider)):
         doors.opened(door, on=today, now=now)
-    return page(request, Entered(token, door, now, today, doors.sent_to(door)), **more)
+    by = str(insider) if insider else doors.sent_to(door)
+    return page(request, Entered(token, door, now, today, by), **more)
+
+
+def _is_reading(request: HttpRequest) -> bool:
+    """A person who looks, as far as one can tell: no HEAD, nothing fetched in advance."""
+    return request.method == "GET" and "prefetch" not in request.headers.get("Sec-Purpose", "")
+
+
+def _insider(request: HttpRequest, door: Door) -> User | None:
+    """Somebody of the dossier or its firm who is logged in: he answers in his own name, and an
+    accountant who follows the link of his copy is not the client who opened it."""
+    user = request.user
+    if not isinstance(user, User):
+        return None
+    of_his = organisations_of(user).filter(pk=door.organisation_id)
+    return user if of_his.exists() else None
 
 
 def _length(request: HttpRequest) -> int:
