@@ -14,6 +14,7 @@ from relance.dunning import batch_kinds, selection
 from relance.dunning.models import Assignment, Batch, BatchLine, InvoiceChase, Plan, Template
 from relance.ledger.models import Contact, Customer, Invoice
 from relance.outbox.models import Message
+from relance.web.queries import batches as queries
 from tests.conftest import NOW, TODAY, make_customer, make_invoice
 from tests.web.lots import SECOND, URL, book_of
 
@@ -440,3 +441,19 @@ def test_a_page_costs_a_fixed_number_of_queries(
     batch = search(camille)
     with django_assert_max_num_queries(45):
         page(camille, batch)
+
+
+def test_the_sum_by_level_leaves_out_what_stays_behind(
+    camille: Client, book: dict[str, Invoice], organisation: Organisation, owner: User
+) -> None:
+    """A group of which one invoice was contested since it was ticked counts the other alone."""
+    roux = book["873"].customer
+    batch = search(camille)
+    ticked = BatchLine.objects.get(batch=batch, customer=roux)
+    assert len(ticked.invoices) == 2
+    Invoice.objects.filter(pk=book["852"].pk).update(disputed=True)
+    checked = selection.check(batch, on=TODAY)
+    [line] = BatchLine.objects.filter(batch=checked, customer=roux)
+    mine = BatchLine.objects.filter(pk=line.pk)
+    [level] = queries.per_level(mine)
+    assert (level.messages, level.invoices, level.sums) == (1, 1, [(784_80, "EUR")])

@@ -69,6 +69,7 @@ def note_answer(line: BatchLine, answer: Answer, numbers: dict[int, str]) -> Non
     line.level_name = wanted.name if wanted else ""
     if wanted:
         line.amount_cents = wanted.amount
+        line.before = {**(line.before or {}), "leaving": len(wanted.invoices)}
 
 
 def _note(line: BatchLine, outcome: relances.Outcome, numbers: dict[int, str]) -> None:

@@ -393,6 +393,9 @@ def filled(batch: Batch) -> QuerySet[BatchLine]:
     return BatchLine.objects.filter(batch=batch).exclude(invoices=[])
 
 
+CHECKED = ("level", "level_name", "amount_cents", "reason", "detail")
+
+
 def check(batch: Batch, *, on: date) -> Batch:
     """Ask what would leave today: each line gets its level, its amount, or its reason.
 
@@ -421,7 +424,7 @@ def check(batch: Batch, *, on: date) -> Batch:
         fresh = Batch.objects.select_for_update().get(pk=batch.pk)
         if fresh.status != Batch.Status.DRAFT:
             return fresh
-        update_many(BatchLine, ["level", "level_name", "amount_cents", "reason", "detail"], lines)
+        update_many(BatchLine, [*CHECKED, "before"], lines)
         if set(filled(fresh).values_list("pk", flat=True)) == {line.pk for line in lines}:
             fresh.options = {**fresh.options, "checked": on.isoformat(), "warned": warned}
             fresh.save(update_fields=["options"])

@@ -129,7 +129,7 @@ def unpaid_count(access: Access) -> int:
 
 def page_of(access: Access, batch: Batch, *, page: int, text: str, on: date) -> Shown:
     """A page of clients with their unpaid invoices (S1-09)."""
-    found = batch.lines.filter(before__isnull=True)
+    found = batch.lines.exclude(before__has_key="by_hand")
     first = _named(access.all(Customer).filter(pk__in=found.values("customer_id")), text)
     owing = Invoice.objects.filter(
         organisation=access.organisation, customer=OuterRef("pk"), balance_cents__gt=0
@@ -404,12 +404,13 @@ def per_level(lines: QuerySet[BatchLine]) -> list[PerLevel]:
     """The messages of a checked draft by level, lowest first."""
     found: dict[tuple[int, str], tuple[int, int, dict[str, int]]] = {}
     rows = lines.filter(level__isnull=False).values_list(
-        "level", "level_name", "invoices", "amount_cents", "currency"
+        "level", "level_name", "invoices", "before", "amount_cents", "currency"
     )
-    for level, name, invoices, cents, currency in rows:
+    for level, name, ticked, before, cents, currency in rows:
         messages, count, sums = found.get((level or 0, name), (0, 0, {}))
         sums[currency] = sums.get(currency, 0) + cents
-        found[level or 0, name] = (messages + 1, count + len(invoices), sums)
+        leaving = (before or {}).get("leaving", len(ticked))  # some of the ticked stay behind
+        found[level or 0, name] = (messages + 1, count + leaving, sums)
     return [
         PerLevel(level, name, messages, count, [(c, currency) for currency, c in sums.items()])
         for (level, name), (messages, count, sums) in sorted(found.items())
