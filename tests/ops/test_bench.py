@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
+from relance.ops.bench.banking import PAGES as BANK_PAGES
 from relance.ops.bench.figures import Figure
 from relance.ops.bench.pages import PAGES
 
@@ -38,7 +39,8 @@ def figures(report: dict[str, Any], database: str) -> dict[str, dict[str, Any]]:
 
 def test_each_part_of_the_main_job_has_a_figure(report: dict[str, Any]) -> None:
     everywhere = {"first pass", "daily pass", "second pass", "import", "mails"}
-    everywhere |= {name.partition(",")[0] for name, _address in PAGES}
+    everywhere |= {name.partition(",")[0] for name, _address in [*PAGES, *BANK_PAGES]}
+    everywhere |= {"statement"}
     databases = ["sqlite"]
     if os.environ.get("RELANCE_TEST_DATABASE_URL"):
         databases.append("postgresql")
@@ -96,10 +98,24 @@ def test_a_target_is_a_ceiling_for_seconds_and_a_floor_for_rates() -> None:
 
 def test_every_busy_page_is_measured_beside_a_bare_query(report: dict[str, Any]) -> None:
     """p95 of the server's milliseconds against its ceiling, and p50 in the table."""
-    pages = [one for one in report["figures"] if one["unit"] == "ms"]
+    pages = [
+        one
+        for one in report["figures"]
+        if one["unit"] == "ms" and not one["name"].startswith("banque")
+    ]
     assert {one["name"] for one in pages if one["database"] == "sqlite"} == {n for n, _a in PAGES}
     for one in pages:
         assert one["reference"] > 0
         assert 0 < one["details"]["p50"] <= one["details"]["p95"] == one["ours"]
         assert one["reached"] is (one["ours"] <= 100)
     assert "tableau de bord, par client" in report["table"]
+
+
+def test_a_new_statement_and_the_pages_of_banque_are_measured(report: dict[str, Any]) -> None:
+    """The statement within its ceiling, though small here; every page with p50 and p95."""
+    own = [one for one in report["figures"] if one["database"] == "sqlite"]
+    banque = {one["name"] for one in own if one["name"].startswith("banque")}
+    assert banque == {name for name, _address in BANK_PAGES}
+    [statement] = [one for one in own if one["name"].startswith("statement")]
+    assert statement["ceiling"] == 5
+    assert statement["details"]["report"]["automatic"] > 0

@@ -122,7 +122,7 @@ def compact(text: str) -> str:
 def without_zeros(text: str) -> str:
     """As ``compact``, each run of digits without its leading zeros."""
     pieces = re.findall(r"[A-Z]+|[0-9]+", _spaced(text))
-    return "".join(piece.lstrip("0") if piece.isdigit() else piece for piece in pieces)
+    return "".join((piece.lstrip("0") or "0") if piece.isdigit() else piece for piece in pieces)
 
 
 def _spaced(text: str) -> str:

@@ -22,6 +22,7 @@ __all__ = [
     "deny",
     "dissociate",
     "fits",
+    "fits_anything",
     "name_expense",
     "propose",
     "propose_for",
@@ -133,8 +134,13 @@ def fits(rule: BankRule, row: Transaction) -> bool:
         and rule.account_id in (None, row.account_id)
         and (rule.least_cents is None or cents >= rule.least_cents)
         and (rule.most_cents is None or cents <= rule.most_cents)
-        and bool(rule.words or rule.account_id or rule.least_cents or rule.most_cents)
+        and fits_anything(rule)
     )
+
+
+def fits_anything(rule: BankRule) -> bool:
+    """False for a rule without any condition: it fits nothing."""
+    return bool(rule.words or rule.account_id or rule.least_cents or rule.most_cents)
 
 
 @database.atomic

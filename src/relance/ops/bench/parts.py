@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date, datetime, timedelta
+from functools import partial
 from multiprocessing import get_context
 from statistics import median
 from typing import Any
@@ -279,6 +280,14 @@ def _bare_loop(messages: Any, at: datetime) -> float:
     return time.perf_counter() - started
 
 
+def _banking(verb: str, **options: Any) -> Found:
+    """A part of the bank's bench; its models are there once Django is set up."""
+    from relance.ops.bench import banking
+
+    found: Found = getattr(banking, verb)(**options)
+    return found
+
+
 PARTS: dict[str, Callable[..., Found]] = {
     "engine": engine,
     "prepare": prepare,
@@ -289,6 +298,9 @@ PARTS: dict[str, Callable[..., Found]] = {
     "mails": mails,
     "books": pages.prepare,
     "pages": pages.measure,
+    "bank": partial(_banking, "prepare"),
+    "bank_statement": partial(_banking, "take_in"),
+    "bank_pages": partial(_banking, "measure"),
 }
 
 

@@ -25,7 +25,7 @@ from relance.formats.amounts import Amount, parse_amount
 from relance.formats.dates import parse_date
 from relance.formats.text import fold
 from relance.web import french
-from relance.web.queries.paging import page_of
+from relance.web.queries.paging import MOST, page_of
 
 TO_VALIDATE = "valider"
 EVERYTHING = "tout"
@@ -183,10 +183,23 @@ def _within(rows: QuerySet[Transaction], filters: Filters) -> QuerySet[Transacti
     return rows
 
 
-def rows_page(access: Access, filters: Filters, page: str) -> tuple[Page[Any], list[Row]]:
-    """One page of the list: its transactions and their links, in two queries after the count."""
-    shown = page_of(selection(access, filters), page)
-    found = list(shown.object_list)
+def rows_page(
+    access: Access, filters: Filters, page: str, *, missing: int
+) -> tuple[Page[Any], list[Row]]:
+    """One page of the list: its transactions and their links, in two queries after the count.
+
+    `missing` is how many the strip has counted in the period: À valider is not counted again.
+    """
+    counted = filters.state == TO_VALIDATE and not filters.narrowed
+    rows = selection(access, filters)
+    if filters.text:  # words are sought once, not for the count and for the page
+        keys = list(rows.values_list("pk", flat=True)[: MOST + 1])
+        shown = page_of(keys, page, known=len(keys))
+        known = access.all(Transaction).in_bulk(shown.object_list)
+        found = [known[key] for key in shown.object_list if key in known]
+    else:
+        shown = page_of(rows, page, known=missing if counted else None)
+        found = list(shown.object_list)
     links = _links(found)
     accounts = {one.pk: str(one) for one in accounts_of(access)}
     return shown, [_row(one, links.get(one.pk, []), accounts) for one in found]

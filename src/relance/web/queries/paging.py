@@ -35,6 +35,14 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
         return min(found, MOST)
 
 
-def page_of(rows: Any, number: str | None, *, size: int = PAGE) -> Page[Any]:
-    """A page of a queryset; what is no number is the first, what is beyond is the last."""
-    return CappedPaginator(rows, size).get_page(number or 1)
+def page_of(
+    rows: Any, number: str | None, *, size: int = PAGE, known: int | None = None
+) -> Page[Any]:
+    """A page of a queryset; what is no number is the first, what is beyond is the last.
+
+    `known` is how many rows there are, when that was counted already.
+    """
+    paginator = CappedPaginator(rows, size)
+    if known is not None:
+        paginator._count, paginator.capped = min(known, MOST), known > MOST
+    return paginator.get_page(number or 1)

@@ -24,8 +24,9 @@ def bank_list(request: HttpRequest, slug: str) -> HttpResponse:
     access = enter_bank(request, slug)
     today = today_of(request, access)
     filters = bank.Filters.read(request.GET)
-    page, rows = bank.rows_page(access, filters, request.GET.get("page", "1"))
     strip = bank.strip(access, filters, today)
+    number = request.GET.get("page", "1")
+    page, rows = bank.rows_page(access, filters, number, missing=strip.count)
     only_missing = filters.state == bank.TO_VALIDATE and not filters.narrowed
     context = surroundings(access, "bank_list") | {
         "today": today,
@@ -41,7 +42,9 @@ def bank_list(request: HttpRequest, slug: str) -> HttpResponse:
         "accounts": bank.accounts_of(access),
         "without_state": filters.address(etat=bank.EVERYTHING),
         "without_words": replace(filters, text="", amount="").address(),
-        "justified": bank.justified_beside(access, filters) if only_missing else 0,
+        "justified": (
+            bank.justified_beside(access, filters) if only_missing and filters.has_period else 0
+        ),
         "ask_url": _ask_url(access, filters, strip),
         "nothing_yet": not page.paginator.count and not access.all(Transaction).exists(),
         "sort_urls": _sort_urls(filters),
