@@ -29,6 +29,7 @@ from relance.bank.services import links, proposals, statements
 from relance.bank.services.documents import describe, store_document
 from relance.ops import worker
 from relance.ops.demo import words
+from relance.ops.demo.launch import ACCOUNTANT
 from relance.ops.hooks import hooks
 from relance.receipts.models import Request
 from relance.receipts.services.answers import answer_no
@@ -37,7 +38,6 @@ from relance.receipts.services.schedules import save_firm_schedule
 from relance.receipts.services.sending import UNDO_SECONDS, send_request
 
 FIRM = "Cabinet Morel et Associés"
-ACCOUNTANT = ("anne.morel@cabinet-morel.example", "Anne Morel")
 BRASSERIE = "Brasserie du Port"
 QUIET = ("VERSEMENT CARTES", "URSSAF BRETAGNE", "SALAIRES", "FRAIS BANCAIRES")
 """Kinds of transactions that want no receipt, by rule."""
@@ -108,7 +108,7 @@ PEOPLE = (
 def found_firm(*, until: datetime) -> None:
     """The firm as seen at the moment `until`: a calendar, a request sent, an answer waiting."""
     firm = Firm.objects.create(name=FIRM)
-    anne = User.objects.create_user(ACCOUNTANT[0], words.PASSWORD, full_name=ACCOUNTANT[1])
+    anne = User.objects.create_user(ACCOUNTANT, words.PASSWORD, full_name="Anne Morel")
     FirmMembership.objects.create(firm=firm, user=anne, is_admin=True)
     brasserie = _dossier(firm, BRASSERIE)
     for login, name, bank, collect, wants in PEOPLE:

@@ -28,6 +28,7 @@ FULL = 74
 MONTHS = 24
 OLD_DAYS = 20
 REFUSED = "compta@roussel-btp.example"
+ACCOUNTANT = "anne.morel@cabinet-morel.example"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -157,7 +158,8 @@ def _serve(options: argparse.Namespace) -> int:
     def ready(url: str) -> None:
         login = words.PEOPLE[0].email
         print(
-            f"Relance : {url}  identifiant {login}  mot de passe {words.PASSWORD}  (Ctrl-C arrête)",
+            f"Relance : {url}  identifiant {login}  mot de passe {words.PASSWORD}  (Ctrl-C arrête)"
+            f"\nLe cabinet : identifiant {ACCOUNTANT}, même mot de passe",
             flush=True,
         )
         if not options.no_browser:
