@@ -134,6 +134,38 @@ def test_an_action_on_its_way_waits_for_nobody(
     assert done(customer) == []
 
 
+@pytest.mark.parametrize(("channel", "why"), [("email", "Envoyez-le"), ("letter", "Imprimez-le")])
+def test_no_level_rises_for_a_message_that_somebody_only_says_was_sent(
+    customer: Customer, plan: Plan, owner: User, channel: str, why: str
+) -> None:
+    """D-07: an e-mail is done when it leaves, a letter when its print is confirmed."""
+    manual_second_level(plan)
+    Step.objects.filter(plan=plan, level=2).update(channel=channel)
+    Customer.objects.update(address="12 rue des Halles", postcode="29000", city="Quimper")
+    make_invoice(customer, "F-1", DUE)
+    run_on(customer, ON)
+    action = Action.objects.get(reason="")
+    with pytest.raises(services.Refused, match=why):
+        services.complete_action(action, actor=owner, on=ON, now=at(ON), note="Parti, promis")
+    action.refresh_from_db()
+    assert (action.status, done(customer)) == ("open", [])
+
+
+def test_who_could_not_be_reached_may_have_been_told_otherwise(
+    customer: Customer, owner: User
+) -> None:
+    """D-12: without address a person does it his way, and says how."""
+    Customer.objects.update(email="")
+    make_invoice(customer, "F-1", DUE)
+    run_on(customer, ON)
+    action = Action.objects.get(reason="NO_RECIPIENT")
+    with pytest.raises(services.Refused) as refused:
+        services.complete_action(action, actor=owner, on=ON, now=at(ON), note=" ")
+    assert refused.value.code == "NO_NOTE"
+    services.complete_action(action, actor=owner, on=ON, now=at(ON), note="Vu au comptoir")
+    assert done(customer) == [("sent", 2)]
+
+
 def test_an_address_corrected_in_time_is_the_one_that_receives(
     customer: Customer, owner: User
 ) -> None:

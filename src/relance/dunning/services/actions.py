@@ -27,6 +27,10 @@ from relance.engine import model as engine
 from relance.engine.review import recheck
 from relance.outbox import services as outbox
 from relance.outbox.models import Message
+from relance.outbox.services import POSTED
+
+BY_MESSAGE = (Channel.EMAIL, *POSTED)
+"""Channels whose level rises when a message leaves, never when somebody says so (D-07)."""
 
 UNDO_SECONDS = 10
 """A manual message waits this long before it leaves, so that one may call it back."""
@@ -133,9 +137,16 @@ def send_action(
 def complete_action(
     action: Action, *, actor: User, on: date, now: datetime, note: str = ""
 ) -> None:
-    """A call, a task, or a letter that was printed and posted, is done: its level is reached."""
+    """A call, a task or an SMS that a person sent is done: its level is reached.
+
+    An e-mail and a letter are done when they leave (D-07), the letter by its print run. Refused
+    (NOT_SENT) for them, unless the step could reach nobody (`reason`): then `note` says what the
+    person did instead, and is required (NO_NOTE).
+    """
     action = _locked(action)
     _require_owner(action, actor)
+    if action.channel in BY_MESSAGE:
+        _require_other_way(action, note)
     wanted = wanted_action(action, on=on)
     enter(
         action.organisation,
@@ -242,6 +253,20 @@ def _require_owner(action: Action, actor: User) -> None:
         raise Refused(
             _("Cette action revient à %(names)s.") % {"names": names or _("personne")}, "NOT_OWNER"
         )
+
+
+def _require_other_way(action: Action, note: str) -> None:
+    if not action.reason:
+        if action.channel == Channel.EMAIL:
+            text = _("Cet e-mail n’est pas parti : son niveau monte quand il part. Envoyez-le.")
+        else:
+            text = _(
+                "Ce courrier n’est pas imprimé : son niveau monte quand son impression est "
+                "confirmée. Imprimez-le."
+            )
+        raise Refused(text, "NOT_SENT")
+    if not note.strip():
+        raise Refused(_("Dites en note comment ce client a été relancé."), "NO_NOTE")
 
 
 def _close(action: Action, status: Action.Status, *, actor: User, on: date, note: str = "") -> None:

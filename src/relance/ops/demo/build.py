@@ -31,8 +31,11 @@ from relance.ops.demo.line import CutLine
 from relance.ops.demo.post import Refusing
 from relance.ops.demo.world import Bill, Deed, World
 from relance.ops.hooks import hooks
+from relance.outbox import print_runs
 from relance.outbox.channels.email import EmailChannel
 from relance.outbox.delivery import Hooks
+from relance.outbox.models import Message
+from relance.outbox.services import POSTED
 
 UNCERTAIN = "Imprimerie Le Bihan"
 REFUSED = "Roussel BTP"
@@ -312,7 +315,7 @@ class Builder:
         if not waiting.exists():
             return
         waiting = waiting.select_related("customer", "plan", "organisation")
-        sent = False
+        sent: list[Message] = []
         for action in waiting.order_by("id"):
             client = self.world.clients[self.customers.index(action.customer)]
             fresh = action.due_on >= self.world.frame.runs[2] - timedelta(days=3)
@@ -321,28 +324,36 @@ class Builder:
                 client.manager != CAMILLE and action.due_on >= day
             ):
                 continue
-            sent |= self._do_one(action, owner, day, now)
-        if sent:
-            later = now + timedelta(seconds=services.UNDO_SECONDS + 3)
+            sent += self._do_one(action, owner, day, now)
+        later = now + timedelta(seconds=services.UNDO_SECONDS + 3)
+        self._post([one for one in sent if one.channel in POSTED], later)
+        if any(one.channel not in POSTED for one in sent):
             worker.drain(hooks=hooks(lambda: later), now=lambda: later)
 
-    def _do_one(self, action: Action, owner: User, day: date, now: datetime) -> bool:
-        """One manual action by its owner; True when a mail is to leave."""
+    def _post(self, letters: Sequence[Message], now: datetime) -> None:
+        """Each of the people prints their own letters, and says that they are in the post."""
+        told = hooks(lambda: now)
+        for person in {one.made_by for one in letters if one.made_by}:
+            mine = [one.pk for one in letters if one.made_by == person]
+            made = print_runs.make(
+                organisation=self.organisation, message_ids=mine, actor=person, now=now, hooks=told
+            )
+            print_runs.confirm(run=made.run, actor=person, now=now, hooks=told)
+
+    def _do_one(self, action: Action, owner: User, day: date, now: datetime) -> list[Message]:
+        """One manual action by its owner; the message that is to leave, if any."""
         dice = random.Random(f"{action.customer.code} {action.level} {day}")  # noqa: S311
         try:
             if dice.random() < 0.05:
                 services.skip_action(action, actor=owner, on=day, now=now)
-            elif action.channel == "email":
-                services.send_action(action, actor=owner, on=day, now=now)
-                return True
+            elif action.channel == "email" or action.channel in POSTED:
+                return [services.send_action(action, actor=owner, on=day, now=now)]
             else:
                 note = dice.choice(words.CALL_NOTES)
-                if action.channel != "call":
-                    note = words.LETTER_NOTE
                 services.complete_action(action, actor=owner, on=day, now=now, note=note)
         except services.Refused:
-            return False  # paid or held meanwhile: the next run withdraws it
-        return False
+            pass  # paid or held meanwhile: the next run withdraws it
+        return []
 
     # --- deeds -------------------------------------------------------------------
 

@@ -268,7 +268,6 @@ CALL_NOTES = (
     "Renvoyé la facture par e-mail à la demande du client.",
     "Règlement annoncé pour la fin du mois.",
 )
-LETTER_NOTE = "Recommandé déposé à La Poste."
 DISPUTES = (
     ("Quantité", "Une caisse manquait à la livraison."),
     ("Prix", "Le tarif facturé n’est pas celui du devis."),
