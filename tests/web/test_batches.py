@@ -331,9 +331,12 @@ def test_the_second_person_sees_who_sent_it(
     said = text(other.post(f"{URL}{his.pk}/envoyer/", follow=True).content.decode())
     assert "Une relance est déjà en route, envoyée par Camille Le Goff." in said
     assert Message.objects.count() == 2
-    again = page(other, search(other))
+    found = search(other)
+    again = page(other, found)
     assert book["852"].pk not in boxes(again)
     assert "envoyée par Camille Le Goff" in again
+    counted = {key for line in found.lines.all() for key in line.invoices}
+    assert book["852"].pk not in counted, "what is on its way is not counted as ticked either"
 
 
 def test_a_draft_is_its_owner_s_and_a_stranger_sees_nothing(

@@ -19,9 +19,11 @@ from relance.dunning import batches, by_hand, relance_batch
 from relance.dunning.gather import plans_of
 from relance.dunning.models import Batch, BatchLine
 from relance.dunning.services import relances
+from relance.dunning.todo import ON_ITS_WAY
 from relance.engine import model as engine
 from relance.formats.text import fold
 from relance.ledger.models import Customer, Invoice
+from relance.outbox.models import Message, MessageInvoice
 
 MOST = 20_000
 """Invoices that one search may tick; the oldest first."""
@@ -75,7 +77,7 @@ class _Found(NamedTuple):
 
 def chaseable(organisation: Organisation, on: date) -> QuerySet[Invoice]:
     """The overdue invoices that filters may tick: nothing holds them back, the plan is on, and
-    nothing was sent about them today.
+    nothing was sent about them today and nothing is on its way, as a letter to be printed.
     """
     free_of = {
         "customer__excluded": False,
@@ -94,6 +96,13 @@ def chaseable(organisation: Organisation, on: date) -> QuerySet[Invoice]:
         | Q(customer__judgment_on__gt=on)
         | Q(issued__gte=F("customer__judgment_on"))
     )
+    leaving = MessageInvoice.objects.filter(
+        organisation=organisation,
+        live=True,
+        message__purpose=Message.Purpose.STEP,
+        message__status__in=ON_ITS_WAY,
+    )
+    found = found.exclude(pk__in=leaving.values("invoice_id"))
     return found.exclude(chase__last_on=on, chase__level__gt=0).filter(
         balance_cents__gte=max(organisation.tolerance_cents, 1)
     )
