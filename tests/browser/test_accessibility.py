@@ -13,6 +13,8 @@ from playwright.sync_api import Page
 from pytest_django.live_server_helper import LiveServer
 
 from relance.accounts.models import Organisation, User
+from relance.bank.models import BankRule, Document, Transaction
+from relance.bank.services import feed, links
 from relance.dunning import batch_kinds, batches, campaigns, changes, hooks, run
 from relance.dunning.messages import Words
 from relance.dunning.models import Action, Batch, Plan, PlanRule, Template
@@ -20,7 +22,9 @@ from relance.dunning.services import write_to
 from relance.ledger.models import Customer, Import
 from relance.outbox import print_runs
 from relance.outbox.models import Message, PrintRun, Status
+from tests.bank.test_documents import paper
 from tests.conftest import NOW, TODAY, at, make_customer, make_invoice
+from tests.web.banking import movement
 from tests.web.test_strangers import addresses
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -63,7 +67,34 @@ def lived_in(
     assert Action.objects.exists()
     _campaigns(organisation, owner)
     _letters(organisation, owner)
+    _bank(organisation, owner)
     return organisation
+
+
+def _bank(organisation: Organisation, owner: User) -> None:
+    """Movements with a receipt found, one in part and one proposed; a table half read; a rule."""
+    movement(organisation, -8990, "ORANGE PRO")
+    links.propose(documents=[paper(organisation, 8990, owner, 1)], now=NOW)
+    part = movement(organisation, -30_000, "BRASSEURS")
+    given = paper(organisation, 10_000, owner, 2)
+    links.associate(row=part, document=given, actor=owner, on=TODAY, now=NOW)
+    paper(organisation, 10_000, owner, 3)
+    BankRule.objects.create(organisation=organisation, position=1, words="péage")
+    raw = "Date;Libellé;Montant\n13/11/2026;CB;-12,50\n".encode()
+    feed.receive(organisation=organisation, raw=raw, filename="r.csv", now=NOW, actor=owner)
+
+
+def of_the_bank(organisation: Organisation) -> list[str]:
+    """Pages of Banque that the walk does not reach: panels, documents, a month."""
+    slug = organisation.slug
+    rows = [row.pk for row in Transaction.objects.filter(organisation=organisation)]
+    month = f"{reverse('bank_list', args=[slug])}?du=2026-11-01&au=2026-11-30"
+    found = [month, *(f"{month}&operation={key}" for key in rows)]
+    found.append(reverse("bank_documents", args=[slug]))
+    papers = Document.objects.filter(organisation=organisation)
+    found += [reverse("bank_document", args=[slug, one.pk]) for one in papers]
+    assert len(found) == 7
+    return found
 
 
 def _letters(organisation: Organisation, owner: User) -> None:
@@ -158,6 +189,7 @@ def test_axe_finds_nothing_and_nothing_overflows(
     client = Client()
     client.force_login(owner)
     pages = ["/connexion/", *readable(lived_in, client), *of_campaigns(lived_in)]
+    pages += of_the_bank(lived_in)
     pages += [
         f"{reverse('outbox_list', args=[lived_in.slug])}?etat={state}"
         for state in ("file", "partis", "echecs", "incertains", "annules")
