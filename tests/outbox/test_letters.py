@@ -244,6 +244,29 @@ def test_a_print_without_its_pdf_cannot_be_confirmed(
     assert print_runs.put_back(run=run) == 1
 
 
+@pytest.mark.parametrize("verb", ["cancel", "hold", "edit", "cancel_many"])
+def test_a_letter_that_is_on_paper_is_neither_called_back_nor_changed(
+    queue_letter: Callable[..., Message], camille: User, told: Told, verb: str
+) -> None:
+    """D-07: its paper leaves, and its level rises with the confirmation of its run."""
+    letter = queue_letter("F-1")
+    run = print_them(camille, told, letter).run
+    if verb == "cancel_many":
+        ids = [letter.pk]
+        assert services.cancel_many(message_ids=ids, reason="BY_HAND", now=NOW) == []
+    else:
+        more: dict[str, Any] = {
+            "cancel": {"reason": "BY_HAND", "now": NOW},
+            "hold": {},
+            "edit": {"subject": "x", "text": "x", "html": "", "recipients": [], "copies": []},
+        }[verb]
+        with pytest.raises(services.PrintedError) as printed:
+            getattr(services, verb)(message=letter, **more)
+        assert printed.value.run.made_by == camille
+    assert print_runs.confirm(run=run, actor=camille, now=NOW, hooks=told.hooks) == 1
+    assert told.recorded == [letter.pk]
+
+
 def test_a_letter_is_held_by_one_run_only(
     queue_letter: Callable[..., Message], camille: User, yann: User, told: Told
 ) -> None:

@@ -122,6 +122,22 @@ def printed(user: User, letter: Message) -> PrintRun:
     ).run
 
 
+def test_a_letter_on_paper_cannot_be_called_back_and_the_page_says_who_holds_it(
+    camille: Client, owner: User, customer: Customer, invoice: Invoice
+) -> None:
+    """D-07: its run is put back first, else the paper leaves and no level rises."""
+    letter = write_letter(customer, invoice, owner)
+    run = printed(owner, letter)
+
+    said = camille.post(f"{D}/messages/{letter.pk}/retenir/", follow=True)
+
+    text = unescape(said.content.decode())
+    assert f"Camille Le Goff l’a imprimé (tirage n°\u00a0{run.pk})" in text
+    assert "Annuler ce message" not in text
+    letter.refresh_from_db()
+    assert letter.status == "queued"
+
+
 def test_pas_imprime_puts_the_letters_back(
     camille: Client, owner: User, customer: Customer, invoice: Invoice
 ) -> None:

@@ -30,6 +30,7 @@ from relance.outbox.models import (
     Message,
     MessageFile,
     MessageInvoice,
+    PrintRun,
     Status,
 )
 
@@ -49,6 +50,14 @@ class StateConflictError(OutboxError):
     def __init__(self, status: str) -> None:
         super().__init__(f"the message is {status}")
         self.status = status
+
+
+class PrintedError(StateConflictError):
+    """Somebody holds this letter on paper: `run` says who; put its run back before anything."""
+
+    def __init__(self, run: PrintRun) -> None:
+        super().__init__(Status.QUEUED)
+        self.run = run
 
 
 class StepAlreadyQueuedError(OutboxError):
@@ -315,6 +324,20 @@ def _change(message: Message, allowed: Sequence[str], **values: object) -> None:
         raise StateConflictError(message.status)
 
 
+def _take_back(message: Message, allowed: Sequence[str], **values: object) -> None:
+    """`_change` of what nobody holds on paper: PrintedError of a letter in a print run (D-07).
+
+    Its paper leaves whatever is said here; its level rises with the confirmation of its run.
+    """
+    free = Message.objects.filter(pk=message.pk, status__in=allowed, print_run=None)
+    changed = free.update(**values)
+    message.refresh_from_db()
+    if not changed:
+        if message.print_run is not None and message.status in allowed:
+            raise PrintedError(message.print_run)
+        raise StateConflictError(message.status)
+
+
 def _free_steps(message_ids: Iterable[int]) -> None:
     """Let the steps of void messages be queued again."""
     MessageInvoice.objects.filter(message_id__in=message_ids).update(live=False)
@@ -324,18 +347,19 @@ def _free_steps(message_ids: Iterable[int]) -> None:
 def cancel(*, message: Message, reason: str, now: datetime) -> None:
     """It will not leave, for `reason` (a code); its steps may be queued again.
 
-    Allowed while it waits or is being written; StateConflictError once it is leaving or gone.
+    Allowed while it waits or is being written; StateConflictError once it is leaving or gone,
+    PrintedError of a letter that is on paper.
     """
-    _change(message, NOT_GONE, status=Status.CANCELLED, reason=reason, ended_at=now)
+    _take_back(message, NOT_GONE, status=Status.CANCELLED, reason=reason, ended_at=now)
     _free_steps([message.pk])
 
 
 @transaction.atomic
 def cancel_many(*, message_ids: Sequence[int], reason: str, now: datetime) -> list[int]:
-    """Cancel those that still wait; their ids, the others are left as they are."""
+    """Cancel those that still wait and are not on paper; their ids, the others stay."""
     waiting = list(
         Message.objects.select_for_update()
-        .filter(pk__in=message_ids, status__in=NOT_GONE)
+        .filter(pk__in=message_ids, status__in=NOT_GONE, print_run=None)
         .order_by("pk")
         .values_list("pk", flat=True)
     )
@@ -347,8 +371,8 @@ def cancel_many(*, message_ids: Sequence[int], reason: str, now: datetime) -> li
 
 
 def hold(*, message: Message) -> None:
-    """Take a waiting message back as a draft: it leaves only when released."""
-    _change(message, [Status.TO_APPROVE, *WAITING], status=Status.DRAFT)
+    """Take a waiting message back as a draft: it leaves only when released. PrintedError."""
+    _take_back(message, [Status.TO_APPROVE, *WAITING], status=Status.DRAFT)
 
 
 def release(*, message: Message, now: datetime) -> None:
@@ -368,14 +392,14 @@ def edit(
     """Replace the words and addresses of a message that has not begun to leave.
 
     A letter keeps its address and its table of invoices. Raises OutboxError (with the address)
-    when an address is none.
+    when an address is none, PrintedError of a letter that is on paper.
     """
     posted = message.channel in POSTED
     mailboxes = [*recipients, *copies]
     fault = _fault_of(mailboxes) if recipients or posted else ("NO_RECIPIENT", "")
     if fault:
         raise OutboxError(" ".join(fault).strip())
-    _change(
+    _take_back(
         message,
         NOT_GONE,
         subject=one_line(subject),

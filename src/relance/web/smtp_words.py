@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 
 from relance.engine import wording
 from relance.engine.model import Reason
-from relance.outbox.models import Message, Status
+from relance.outbox.models import Message, PrintRun, Status
 
 _ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 
@@ -160,3 +160,11 @@ def cancelled_words(code: str) -> str:
     if code in wording.SENTENCES:
         return wording.sentence(Reason(code), _)
     return _("Annulé.")
+
+
+def printed_words(run: PrintRun) -> str:
+    """Why a letter that is on paper can be neither called back nor changed."""
+    return _(
+        "Ce courrier est sur papier : %(who)s l’a imprimé (tirage n° %(run)s). "
+        "Pour l’arrêter, reprenez d’abord les courriers de ce tirage."
+    ) % {"who": run.made_by or "–", "run": run.pk}

@@ -35,6 +35,7 @@ from relance.web.queries import today as morning
 from relance.web.queries import views
 from relance.web.queries.paging import page_of
 from relance.web.requests import enter, moment, today_of
+from relance.web.smtp_words import printed_words
 from relance.web.views.answers import done, is_piece, show_panel
 from relance.web.views.letters import print_letters
 
@@ -337,6 +338,9 @@ def call_back(request: HttpRequest, access: Access, message: Message) -> HttpRes
     slug = access.organisation.slug
     try:
         cancel_message(message, reason="CALLED_BACK", actor=access.user, now=moment(request))
+    except outbox.PrintedError as held:
+        notes.error(request, printed_words(held.run))
+        return back_to(request, slug, 0)
     except outbox.StateConflictError:
         notes.error(
             request,

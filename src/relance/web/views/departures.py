@@ -30,6 +30,7 @@ from relance.web.queries import departures as reading
 from relance.web.queries import panel as sheets
 from relance.web.requests import enter, moment, today_of
 from relance.web.sentences import departure_when
+from relance.web.smtp_words import printed_words
 from relance.web.views.actions import WordsForm, addresses
 from relance.web.views.answers import is_piece
 from relance.web.views.customers_forms import day_or_none
@@ -355,6 +356,8 @@ def _back(request: HttpRequest, access: Access) -> HttpResponse:
 def _too_late(access: Access, message: Message) -> str:
     """`Camille Le Goff l'a déjà approuvé`: the second person learns who was faster."""
     message.refresh_from_db()
+    if message.print_run and message.status == Status.QUEUED:
+        return f"{message.customer} : {printed_words(message.print_run)}"
     who = reading.held_by(access, message)
     state = message.get_status_display().lower()
     if who:

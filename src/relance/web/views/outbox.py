@@ -30,6 +30,7 @@ from relance.web.smtp_words import (
     cancelled_words,
     failed_words,
     plain_answer,
+    printed_words,
     trouble_words,
 )
 from relance.web.views.actions import addresses
@@ -122,6 +123,9 @@ def _about(access: Access, message: Message) -> dict[str, Any]:
         "why": _why(message),
         "plain": failed_words(message),
         "is_waiting": message.status in CALLABLE,
+        "printed": printed_words(message.print_run)
+        if message.print_run and message.status in CALLABLE
+        else "",
         "is_failed": message.status in (Status.FAILED, Status.BOUNCED),
         "is_uncertain": message.status == Status.UNCERTAIN,
         "is_cancelled": message.status in (Status.CANCELLED, Status.EXPIRED),
@@ -196,6 +200,8 @@ def message_cancel(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 
 def conflict_words(conflict: outbox.StateConflictError) -> str:
     """Somebody or the worker was faster."""
+    if isinstance(conflict, outbox.PrintedError):
+        return printed_words(conflict.run)
     state = Status(conflict.status).label.lower()
     return _("Trop tard : entre-temps, ce message est passé à l’état « %(state)s ».") % {
         "state": state
