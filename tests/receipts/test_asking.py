@@ -1,4 +1,4 @@
-"""Whom one asks for receipts, for what, and the message that leaves (S0-12 to S0-37)."""
+"""Whom one asks for receipts, for what, and the message that leaves."""
 
 import re
 from datetime import date, timedelta
@@ -37,7 +37,7 @@ def test_the_three_conditions_hold_together_and_levels_above_qualify(
     dossier: Organisation,
     add_client: AddClient,
 ) -> None:
-    """S0-12 to S0-15, S0-28, D-22: those who cannot receive it are told why."""
+    """S0-12, S0-13, S0-14, S0-15, S0-28, D-22: those who cannot receive it are told why."""
     add_client("yann", bank, collect, wants)
     [reader] = readers(dossier)
     assert reader.eligible is eligible
@@ -52,7 +52,7 @@ def test_the_accountants_of_the_firm_are_not_asked(
 
 
 def test_the_count_follows_the_period(dossier: Organisation, bring: Bring) -> None:
-    """S0-22 to S0-24: 18 over 2024 and 2025, 5 in October 2024."""
+    """S0-22, S0-23, S0-24: 18 over 2024 and 2025, 5 in October 2024."""
     for day in range(1, 6):
         bring(on=date(2024, 10, day))
     for month in range(1, 13):

@@ -44,7 +44,7 @@ def dates() -> list[date]:
 def test_it_goes_on_the_two_days_and_on_the_last_day_of_shorter_months(
     schedule: FirmSchedule, bring: Bring, add_client: AddClient
 ) -> None:
-    """S0-11, S0-17 to S0-19: 15 and 31, that is 28 in February."""
+    """S0-11, S0-17, S0-18, S0-19: 15 and 31, that is 28 in February."""
     bring(on=JANUARY)
     client = add_client()
     run_days(JANUARY, date(2026, 2, 28))

@@ -41,7 +41,7 @@ def test_the_request_arrives_with_its_excel_and_links_that_open(
     add_client: AddClient,
     accountant: User,
 ) -> None:
-    """S0-01, S0-30 to S0-33: the mail as the client's server takes it."""
+    """S0-01, S0-30, S0-31, S0-32, S0-33: the mail as the client's server takes it."""
     rows = [bring(label=f"ACHAT {n}", on=TODAY - timedelta(days=n)) for n in range(6)]
     yann, sophie = add_client("yann"), add_client("sophie")
     request = send_request(

@@ -183,7 +183,7 @@ def save(client: Client, firm: Firm, days: list[int], **more: object) -> int:  #
 
 
 def test_the_box_then_one_or_two_days_of_thirty_one(anne: Client, firm: Firm) -> None:  # noqa: F811
-    """S0-10, S0-16 to S0-18: never none, never three; 29, 30 and 31 may be chosen."""
+    """S0-10, S0-16, S0-17, S0-18: never none, never three; 29, 30 and 31 may be chosen."""
     page = page_of(anne, firm, "parametres/")
     assert "activer les relances automatiques" in page
     assert re.search(r'<fieldset[^>]* id="unlocked" disabled', page)

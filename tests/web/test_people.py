@@ -176,7 +176,7 @@ def test_a_reader_sees_and_changes_nothing_a_stranger_finds_nothing(
 def test_the_page_of_the_roles_names_every_level_and_the_three_conditions(
     camille: Client,
 ) -> None:
-    """S0-35, S0-12 to S0-15, D-22."""
+    """S0-35, S0-12, S0-13, S0-14, S0-15, D-22."""
     page = camille.get("/aide/roles/").content.decode()
     for words in (
         "R0",

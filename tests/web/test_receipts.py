@@ -46,7 +46,7 @@ def test_the_window_counts_the_period_and_asks_for_it_alone(
     bring: Bring,  # noqa: F811
     add_client: AddClient,  # noqa: F811
 ) -> None:
-    """S0-21 to S0-24: no schedule is needed; 18 over two years, 5 in October 2024."""
+    """S0-21, S0-22, S0-23, S0-24: no schedule is needed; 18 over two years, 5 in October 2024."""
     october = [bring(on=date(2024, 10, day)) for day in range(1, 6)]
     for month in range(1, 13):
         bring(on=date(2025, month, 15))
@@ -66,7 +66,7 @@ def test_everybody_who_may_receive_it_is_ticked_and_the_others_say_why(
     bring: Bring,  # noqa: F811
     add_client: AddClient,  # noqa: F811
 ) -> None:
-    """S0-25 to S0-28: all by default, one or several may be picked, never another."""
+    """S0-25, S0-26, S0-27, S0-28: all by default, one or several may be picked, never another."""
     bring()
     yann, sophie = add_client("yann"), add_client("sophie")
     lucie = add_client("lucie", bank=BankRole.R1)
@@ -87,7 +87,7 @@ def test_the_preview_is_the_mail_itself(
     bring: Bring,  # noqa: F811
     add_client: AddClient,  # noqa: F811
 ) -> None:
-    """S0-29 to S0-33: what leaves reads as what was shown, but for its links."""
+    """S0-29, S0-30, S0-31, S0-32, S0-33: what leaves reads as what was shown, but for its links."""
     rows = [bring(label=f"ACHAT {n}", on=TODAY - timedelta(days=n)) for n in range(6)]
     yann = add_client()
     shown = anne.get(f"{ASK}apercu/?note=Merci+Yann").content.decode()

@@ -20,6 +20,7 @@ from relance.outbox.mailboxes import (
     senders,
 )
 from relance.outbox.models import Message
+from relance.receipts.mail import Letter
 from relance.receipts.models import Request
 from relance.receipts.services.asking import open_request, workbook_name
 from relance.receipts.workbook import write_request_workbook
@@ -68,19 +69,38 @@ def send_request(
             note=note,
         )
         workbook = outbox.Attached(workbook_name(organisation), XLSX, write_request_workbook(rows))
-    sender = _sender(organisation, actor)
-    wait = timedelta(seconds=UNDO_SECONDS if actor else 0)
-    draft = outbox.Draft(
-        organisation=organisation,
+    draft = _draft(request, letter, workbook, now, [user.email for user in users], also, copies)
+    queued = outbox.queue(drafts=[draft], now=now)
+    if not queued.messages:
+        raise BankRefused(queued.refused[0].detail, queued.refused[0].code)
+    request.message_id = queued.messages[0].pk
+    request.save(update_fields=["message_id"])
+    return request
+
+
+def _draft(
+    request: Request,
+    letter: Letter,
+    workbook: outbox.Attached,
+    now: datetime,
+    to: Sequence[str],
+    also: Sequence[str],
+    copies: Sequence[str],
+) -> outbox.Draft:
+    """One message to all of them; what a person sends may be called back for some seconds."""
+    actor = request.made_by
+    sender = _sender(request.organisation, actor)
+    return outbox.Draft(
+        organisation=request.organisation,
         customer_id=None,
         purpose=Message.Purpose.RECEIPTS,
         automatic=actor is None,
-        on=on,
-        not_before=now + wait,
+        on=request.on,
+        not_before=now + timedelta(seconds=UNDO_SECONDS if actor else 0),
         sender=sender.sender,
         reply_to=sender.reply_to,
         mailbox=sender.mailbox,
-        recipients=list(dict.fromkeys([*(user.email for user in users), *also])),
+        recipients=list(dict.fromkeys([*to, *also])),
         copies=copies,
         subject=letter.subject,
         text=letter.text,
@@ -89,12 +109,6 @@ def send_request(
         made_by=actor,
         files=[workbook],
     )
-    queued = outbox.queue(drafts=[draft], now=now)
-    if not queued.messages:
-        raise BankRefused(queued.refused[0].detail, queued.refused[0].code)
-    request.message_id = queued.messages[0].pk
-    request.save(update_fields=["message_id"])
-    return request
 
 
 def last_request(organisation: Organisation) -> int:
