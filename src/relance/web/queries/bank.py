@@ -333,7 +333,7 @@ def strip(access: Access, filters: Filters, today: date) -> Strip:
     days = dict(missing.order_by().values_list("booked").annotate(Count("pk")))
     every = sum(days.values())
     latest = max((day.year for day in days), default=today.year)
-    oldest = max(min((day.year for day in days), default=latest), latest - MOST_YEARS + 1)
+    oldest = min((day.year for day in days if day.year > latest - MOST_YEARS), default=latest)
     counts: dict[tuple[int, int], int] = defaultdict(int)
     for day, count in days.items():
         counts[day.year, day.month] += count
