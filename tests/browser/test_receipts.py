@@ -186,6 +186,38 @@ def test_the_client_answers_on_a_phone_without_an_account(
         assert said in seen
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_wide_screen_the_list_stands_beside_the_question(
+    letter: Letter, october: Month, open_page: Callable[..., Page], tmp_path: Path, scheme: str
+) -> None:
+    """S0-31: Voir plus shows all five; a file is dropped on the question that is next."""
+    desk = open_page(scheme=scheme)
+    address = link_of(letter, october, "METRO NANTES")
+    desk.goto(re.sub(r"\d+/$", "", address))
+    beside = desk.get_by_role("complementary", name="Toutes les opérations")
+    expect(beside.get_by_role("listitem")).to_have_count(5)
+    expect(desk.get_by_text("Déposez le fichier ici")).to_be_visible()
+    expect(desk.get_by_text("Prendre une photo")).to_be_hidden()
+    nothing_for_axe(desk)
+    bad = tmp_path / "facture.pdf"
+    bad.write_bytes(b"<html>")
+    desk.get_by_text("Joindre un mot").click()
+    desk.get_by_label("Votre mot").fill("Payé en espèces.")
+    desk.locator("input[name=file]").set_input_files(bad)
+    expect(desk.get_by_role("alert")).to_contain_text("n’a pas été gardé")
+    expect(desk.get_by_label("Votre mot")).to_have_value("Payé en espèces.")
+    nothing_for_axe(desk)
+    good = tmp_path / "facture.png"
+    good.write_bytes(photo())
+    desk.locator("input[name=file]").set_input_files(good)
+    desk.wait_for_url(f"**/{october.rows['ORANGE PRO'].pk}/")
+    expect(beside.get_by_role("listitem").first).to_contain_text("Fourni")
+    assert Answer.objects.get().note == "Payé en espèces."
+    desk.go_back()
+    expect(desk.get_by_role("heading", name="Cette opération est réglée")).to_be_visible()
+    expect(desk.get_by_text("Nous avons bien reçu le justificatif.")).to_be_visible()
+
+
 def answer_by_excel(phone: Page, folder: Path) -> None:
     """Take the workbook, complete its two lines, send it back."""
     with phone.expect_download() as taking:

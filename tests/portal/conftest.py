@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import translation
 from PIL import Image
 
 from relance.accounts.models import Organisation, User
@@ -45,11 +46,12 @@ class Asked(NamedTuple):
 
 
 @pytest.fixture(autouse=True)
-def fresh_limits() -> Iterator[None]:
-    """Tries are counted in the cache, which outlives a test."""
+def fresh() -> Iterator[None]:
+    """Tries are counted in the cache, which outlives a test, as the language of a page does."""
     cache.clear()
     yield
     cache.clear()
+    translation.activate("fr")
 
 
 @pytest.fixture(autouse=True)

@@ -1,10 +1,13 @@
 """The client answers from the links of the message: no account, one question at a time."""
 
+import io
 import re
 from datetime import date
 
+import pillow_heif
 import pytest
 from django.test import Client
+from PIL import Image
 
 from relance.accounts.models import BankRole, Organisation, User
 from relance.bank.models import BankAccount, Document, Link, Transaction
@@ -159,10 +162,33 @@ def test_a_bad_file_is_refused_with_its_reason_and_the_note_is_kept(
     asked: Asked, client: Client
 ) -> None:
     bad = upload(b"<html><script>alert(1)</script>", "../../facture.pdf")
-    answer = client.post(asked.at(0), {"what": "document", "file": bad, "note": "payé en <b>"})
+    answer = client.post(
+        asked.at(0), {"what": "document", "file": bad, "note": "payé en <b>"}, follow=True
+    )
     assert "n’a pas été gardé" in words(answer)
     assert ">payé en &lt;b&gt;</textarea>" in answer.content.decode()
     assert (missing(asked.rows[0]), Document.objects.count()) == ("not_associated", 0)
+
+
+def test_a_photograph_of_an_iphone_is_a_receipt(asked: Asked, client: Client) -> None:
+    target = io.BytesIO()
+    pillow_heif.from_pillow(Image.new("RGB", (64, 64))).save(target)
+    client.post(asked.at(0), {"what": "document", "photo": upload(target.getvalue(), "IMG.HEIC")})
+    assert missing(asked.rows[0]) == ""
+    assert Document.objects.get().mime == "image/heic"
+
+
+def test_a_picture_made_to_fill_the_memory_is_refused_with_its_reason(
+    asked: Asked, client: Client
+) -> None:
+    target = io.BytesIO()
+    Image.new("1", (10_000, 7_000)).save(target, "PNG")
+    answer = client.post(
+        asked.at(0), {"what": "document", "photo": upload(target.getvalue())}, follow=True
+    )
+    assert "« ticket.png » n’a pas été gardé." in words(answer)
+    assert "pixels" in words(answer)
+    assert not Document.objects.exists()
 
 
 def test_the_good_files_are_kept_when_one_is_bad(asked: Asked, client: Client) -> None:
@@ -172,25 +198,37 @@ def test_the_good_files_are_kept_when_one_is_bad(asked: Asked, client: Client) -
     assert "« virus.exe » n’a pas été gardé." in words(answer)
 
 
+def test_a_refusal_is_told_once_and_the_back_button_posts_nothing_again(
+    asked: Asked, client: Client
+) -> None:
+    posted = client.post(asked.at(0), {"what": "document", "note": "merci"})
+    assert posted.headers["Location"] == asked.at(0)
+    assert "Choisissez d’abord" not in words(client.get(asked.at(1)))
+    assert "Choisissez d’abord" in words(client.get(asked.at(0)))
+    assert "Choisissez d’abord" not in words(client.get(asked.at(0)))
+
+
 def test_a_file_too_heavy_is_refused_before_it_is_read(
     asked: Asked, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("relance.portal.views.MAX_BYTES", 10)
-    answer = client.post(asked.at(0), {"what": "document", "photo": upload(), "note": "merci"})
+    answer = client.post(
+        asked.at(0), {"what": "document", "photo": upload(), "note": "merci"}, follow=True
+    )
     assert "est trop lourd" in words(answer)
     assert ">merci</textarea>" in answer.content.decode()
     assert not Document.objects.exists()
 
 
 def test_no_file_at_all_is_said(asked: Asked, client: Client) -> None:
-    answer = client.post(asked.at(0), {"what": "document"})
+    answer = client.post(asked.at(0), {"what": "document"}, follow=True)
     assert "Choisissez d’abord un fichier, ou prenez une photo." in words(answer)
 
 
 def test_a_spent_receipt_does_not_justify_twice(asked: Asked, client: Client) -> None:
     client.post(asked.at(0), {"what": "document", "file": upload(photo(5))})
     Document.objects.update(amount_cents=342_18, left_cents=0)
-    answer = client.post(asked.at(1), {"what": "document", "file": upload(photo(5))})
+    answer = client.post(asked.at(1), {"what": "document", "file": upload(photo(5))}, follow=True)
     assert "justifie déjà une opération en entier" in words(answer)
     assert missing(asked.rows[1]) == "not_associated"
 

@@ -27,6 +27,8 @@ from relance.receipts.services.asking import workbook_name
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MOST_WORKBOOK = 10_000_000
+REFUSED = "portal_refused"
+"""In the session until the page is shown again: why it was refused, and the note, not lost."""
 
 
 @through_the_door
@@ -60,7 +62,12 @@ def one(request: HttpRequest, entered: Entered, pk: int) -> HttpResponse:
         return _answer(request, entered, row)
     if at_home(request, entered.door) and (place := _bank(entered, row)):
         return redirect(place)
-    return _show(request, entered, queries.course(entered.door), row)
+    kept = request.session.get(REFUSED, {}) if request.method == "GET" else {}
+    if kept.get("row") != row.pk:
+        return _show(request, entered, queries.course(entered.door), row)
+    del request.session[REFUSED]
+    way = queries.course(entered.door)
+    return _show(request, entered, way, row, refused=kept["why"], note=kept["note"])
 
 
 @through_the_door
@@ -167,7 +174,12 @@ def _answer(request: HttpRequest, entered: Entered, row: Transaction) -> HttpRes
     way = queries.course(entered.door)
     row.refresh_from_db()
     if refused and row.missing:
-        return _show(request, entered, way, row, refused=refused, note=note)
+        request.session[REFUSED] = {
+            "row": row.pk,
+            "why": refused,
+            "note": note[: answers.MOST_NOTE],
+        }
+        return redirect("portal_one", entered.token, row.pk)
     for sentence in refused:
         notes.warning(request, sentence)
     return _onward(request, entered, way, row, what)
