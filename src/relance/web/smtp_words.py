@@ -131,6 +131,7 @@ def cancelled_words(code: str) -> str:
     own = {
         "CALLED_BACK": _("Annulé à temps par la personne qui l’envoyait."),
         "BY_HAND": _("Annulé à la main."),
+        "NOTHING_MISSING": _("Tout a été justifié avant le départ."),
         "marked_as_chased": _("Le client a été marqué comme déjà relancé."),
         "level_set": _("Le niveau a été choisi à la main."),
         "CHANGED": _("Les factures concernées ont changé entre-temps."),
