@@ -458,7 +458,7 @@ def test_pages_cost_the_same_for_one_or_for_many(
     for n in range(55):
         make_customer(organisation, plan, f"Zoé {n:02}", code=f"Z{n}")
     batch = begun(camille, *Customer.objects.all())
-    with django_assert_max_num_queries(64):
+    with django_assert_max_num_queries(66):
         camille.get(f"{C}{batch.pk}/verifier/")
     launched(camille, batch)
 
