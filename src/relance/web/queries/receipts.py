@@ -151,9 +151,3 @@ def replies(scope: Scope, *, handled: bool = False) -> QuerySet[Answer]:
         .select_related("organisation", "transaction", "document")
         .order_by("-at", "-pk")
     )
-
-
-def requests_about(access: Access, transaction: Transaction) -> list[Request]:
-    """Every request that asked about a transaction, newest first."""
-    rows = access.all(Request).filter(asked__transaction=transaction)
-    return list(rows.select_related("made_by").order_by("-made_at", "-pk"))

@@ -15,7 +15,6 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from relance.accounts import clock
 from relance.accounts.access import Access
 from relance.accounts.models import BankRole
-from relance.bank.models import Transaction
 from relance.bank.services.errors import BankRefused
 from relance.outbox import services as outbox
 from relance.outbox.models import Message
@@ -280,15 +279,6 @@ def answer_day(request: HttpRequest, answer: Answer) -> date:
     return clock.local_date(answer.organisation, moment(request))
 
 
-@require_GET
-def receipts_history(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
-    """The requests that asked about one transaction, for its panel."""
-    access = enter_bank(request, slug)
-    row = access.get(Transaction, pk=pk)
-    context = {"access": access, "row": row, "requests": reads.requests_about(access, row)}
-    return render(request, "receipts_pages/_history.html", context)
-
-
 urlpatterns = [
     path("banque/demander/", receipts_ask, name="receipts_ask"),
     path("banque/demander/apercu/", receipts_preview, name="receipts_preview"),
@@ -298,5 +288,4 @@ urlpatterns = [
     path("banque/demandes/<int:pk>/fermer/", request_revoke, name="request_revoke"),
     path("banque/reponses/", reply_list, name="reply_list"),
     path("banque/reponses/geste/", reply_deed, name="reply_deed"),
-    path("banque/operations/<int:pk>/demandes/", receipts_history, name="receipts_history"),
 ]
