@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.db import OperationalError
 
 from relance.accounts import clock
-from relance.accounts.models import Organisation, User
+from relance.accounts.models import DunningRole, Membership, Organisation, User
 from relance.dunning import batch_kinds, batches
 from relance.dunning.batches import Pace
 from relance.dunning.models import Batch, BatchLine, Plan
@@ -132,6 +132,15 @@ def test_a_busy_database_refuses_no_line(batch: Batch, owner: User) -> None:
     assert statuses(batch) == ["done"] * 5
 
 
+def test_a_batch_of_one_who_has_left_sends_nothing(batch: Batch, owner: User) -> None:
+    """A lot scheduled before he left the dossier does not leave under his name."""
+    batches.start(batch, actor=owner, now=NOW, not_before=NOW + timedelta(hours=1))
+    Membership.objects.filter(user=owner).delete()
+    batch_kinds.work(NOW + timedelta(hours=1))
+    assert set(batch.lines.values_list("status", "reason")) == {("refused", "NO_SENDER")}
+    assert not Message.objects.exists()
+
+
 def test_a_refused_line_says_why(batch: Batch, owner: User) -> None:
     """S1-23: no address, no message, and a reason to read."""
     silent = batch.lines.order_by("id")[0].customer
@@ -146,6 +155,7 @@ def test_a_refused_line_says_why(batch: Batch, owner: User) -> None:
 def test_two_batches_about_the_same_invoices_send_once_and_name_the_first(
     batch: Batch, owner: User, colleague: User
 ) -> None:
+    Membership.objects.update(dunning_role=DunningRole.ACCOUNT_MANAGER)
     same = batches.open_batch(
         Batch(
             organisation=batch.organisation,

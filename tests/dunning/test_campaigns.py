@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from relance.accounts.models import Organisation, User
+from relance.accounts.models import DunningRole, Membership, Organisation, User
 from relance.dunning import campaigns, hooks
 from relance.dunning.campaigns import Wish
 from relance.dunning.messages import Words
@@ -287,6 +287,29 @@ def test_a_scheduled_campaign_looks_again_at_each_when_it_leaves(
         "Trois": "",
     }
     assert [m.customer_id for m in Message.objects.all()] == [people[2].pk]
+
+
+@pytest.mark.parametrize("gone", ["inactive", "out", "reader"])
+def test_nothing_scheduled_leaves_under_the_name_of_one_who_has_left(
+    organisation: Organisation, plan: Plan, owner: User, gone: str
+) -> None:
+    """Asked again at each chunk: his account, his membership, his role."""
+    customer = make_customer(organisation, plan)
+    batch = drafted(organisation, owner, [customer.pk], HOLIDAYS)
+    later = NOW + timedelta(days=2)
+    batch = campaigns.launch(batch, actor=owner, on=TODAY, now=NOW, not_before=later)
+    mine = Membership.objects.filter(user=owner)
+    if gone == "inactive":
+        User.objects.update(is_active=False)
+    elif gone == "out":
+        mine.delete()
+    else:
+        mine.update(dunning_role=DunningRole.READ)
+
+    [line] = worked(batch)
+
+    assert (line.status, line.reason) == ("refused", "NO_SENDER")
+    assert not Message.objects.exists()
 
 
 def test_a_message_on_its_way_dies_when_the_customer_is_excluded(

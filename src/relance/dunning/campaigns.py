@@ -21,6 +21,7 @@ from relance.dunning.gather import Window, cases, plans_of
 from relance.dunning.models import Batch, BatchLine, Channel
 from relance.dunning.rechecking import never_addressed
 from relance.dunning.services.common import Refused, sender_for
+from relance.dunning.services.managers import still_acting
 from relance.engine import model as engine
 from relance.formats.text import fold
 from relance.outbox import services as outbox
@@ -425,13 +426,13 @@ def handle(batch: Batch, lines: Sequence[BatchLine], on: date, now: datetime) ->
     if wish.about == CHOSEN:
         wish = wish._replace(chosen={line.customer_id: line.invoices for line in lines})
     walked = {item.customer: (item, wanted) for item, wanted in _walk(batch.organisation, wish, on)}
-    actor = batch.made_by
+    actor = still_acting(batch.organisation, batch.made_by)
     leaving: list[messages.Wanted] = []
     for line in lines:
         item, wanted = walked[line.customer_id]
         line.status, line.reason, line.detail = BatchLine.Status.REFUSED, item.code, item.detail
         if actor is None:
-            line.reason = "NOBODY"
+            line.reason, line.detail = "NO_SENDER", ""
         elif not item.code:
             leaving.append(wanted)
             line.invoices, line.amount_cents = list(item.invoices), item.amount

@@ -7,6 +7,7 @@ from relance.dunning import messages
 from relance.dunning.by_hand import Answer, Ask
 from relance.dunning.models import Batch, BatchLine
 from relance.dunning.services import relances
+from relance.dunning.services.managers import still_acting
 from relance.engine.model import Reason
 from relance.ledger.models import Invoice
 
@@ -31,7 +32,7 @@ def words_of(batch: Batch) -> messages.Words | None:
 
 def handle(batch: Batch, lines: Sequence[BatchLine], on: date, now: datetime) -> None:
     """Queue the messages of these lines; a refused one says why, and names who was first."""
-    actor = batch.made_by
+    actor = still_acting(batch.organisation, batch.made_by)
     if actor is None:
         for line in lines:
             line.status, line.reason = BatchLine.Status.REFUSED, "NO_SENDER"

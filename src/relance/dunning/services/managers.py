@@ -32,6 +32,16 @@ def possible_managers(organisation: Organisation) -> QuerySet[User]:
     ).order_by("full_name", "email")
 
 
+def still_acting(organisation: Organisation, user: User | None) -> User | None:
+    """`user` if he may act in the dossier today; None once he has left it, or lost the right.
+
+    What he scheduled then leaves no more under his name: asked at each chunk of a batch.
+    """
+    if user is None or not possible_managers(organisation).filter(pk=user.pk).exists():
+        return None
+    return user
+
+
 @transaction.atomic
 def assign_manager(
     organisation: Organisation,

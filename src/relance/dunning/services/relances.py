@@ -398,7 +398,7 @@ def sentence(reason: Reason) -> str:
         case "NO_PROVIDER":
             return _("Aucun opérateur de SMS n’est encore raccordé.")
         case "NO_SENDER":
-            return _("La personne qui avait préparé cet envoi n’a plus de compte.")
+            return _("La personne qui avait préparé cet envoi ne peut plus agir dans ce dossier.")
         case "TWO_CURRENCIES":
             return _("Un message ne peut pas mêler deux monnaies.")
         case "RECENT_CONTACT":

@@ -49,7 +49,7 @@ _SENTENCES: dict[str, Any] = {
     "SAME_ADDRESS": lazy("Même adresse que %(what)s, qui reçoit le message."),
     "ALREADY_QUEUED": lazy("Ce message est déjà en route."),
     "SENDER_GONE": lazy("L’adresse d’envoi choisie n’existe plus."),
-    "NOBODY": lazy("La personne qui envoyait n’a plus de compte."),
+    "NO_SENDER": lazy("La personne qui envoyait ne peut plus agir dans ce dossier."),
     "CANCELLED": lazy("Arrêté avant le départ."),
     "SETTLED": lazy("Réglé avant le départ."),
     "CHANGED": lazy("Ce qu’il doit a changé avant le départ."),
