@@ -131,8 +131,10 @@ def test_one_transaction_is_asked_with_a_word_and_its_history_tells_it(
     assert (request.kind, request.count, request.note) == ("single", 1, "La note du 3")
     assert [asked.transaction for asked in request.asked.all()] == [one]
     history = "/d/brasserie/banque/{}/"
-    assert "Demandé par Anne Morel" in anne.get(history.format(one.pk)).content.decode()
-    assert "Aucune demande" in anne.get(history.format(other.pk)).content.decode()
+    assert (
+        "Demandé par Anne Morel" in anne.get(history.format(one.pk), follow=True).content.decode()
+    )
+    assert "Aucune demande" in anne.get(history.format(other.pk), follow=True).content.decode()
 
 
 def test_the_second_accountant_learns_who_was_first(
