@@ -330,6 +330,32 @@ def test_a_message_on_its_way_dies_when_the_customer_is_excluded(
     assert getattr(verdict, "reason", "") == "EXCLUDED"
 
 
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"disputed": True}, "DISPUTED"),
+        ({"promise_until": TODAY}, "PROMISED"),
+        ({"hold_until": TODAY}, "INVOICE_ON_HOLD"),
+        ({"promise_until": TODAY - timedelta(days=1)}, ""),
+    ],
+)
+def test_a_message_on_its_way_does_not_ask_for_what_was_agreed_to_wait(
+    organisation: Organisation, plan: Plan, owner: User, change: dict[str, Any], why: str
+) -> None:
+    """The filter of the launch, asked again just before it leaves (3.11)."""
+    customer = make_customer(organisation, plan)
+    invoice = make_invoice(customer, "F1", LATE)
+    batch = drafted(organisation, owner, [customer.pk], OWED, about="late")
+    worked(campaigns.launch(batch, actor=owner, on=TODAY, now=NOW))
+    message = Message.objects.get()
+    assert hooks.recheck([message], NOW) == {}
+
+    type(invoice).objects.update(**change)
+
+    found = hooks.recheck([message], NOW).values()
+    assert [getattr(one, "reason", "") for one in found] == ([why] if why else [])
+
+
 def test_a_repaired_address_is_taken_up_again_and_nobody_gets_two(
     organisation: Organisation, plan: Plan, owner: User
 ) -> None:

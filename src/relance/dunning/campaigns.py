@@ -19,7 +19,7 @@ from relance.accounts.models import Organisation, User
 from relance.dunning import batches, letters, messages, templating
 from relance.dunning.gather import Window, cases, plans_of
 from relance.dunning.models import Batch, BatchLine, Channel
-from relance.dunning.rechecking import never_addressed
+from relance.dunning.rechecking import agreed_to_wait, never_addressed
 from relance.dunning.services.common import Refused, sender_for
 from relance.dunning.services.managers import still_acting
 from relance.engine import model as engine
@@ -121,9 +121,7 @@ def asked(
         one
         for one in sorted(case.invoices, key=lambda one: (one.due, one.number))
         if one.balance > 0
-        and not one.disputed
-        and (one.promise_until is None or one.promise_until < on)
-        and (one.hold_until is None or one.hold_until < on)
+        and not agreed_to_wait(one, on)
         and (about != LATE or one.due < on)
         and (about != CHOSEN or one.id in wanted)
     )

@@ -64,7 +64,7 @@ def recheck_some(
             verdicts[message.pk] = Cancel(stop)
             continue
         if origin is Origin.FREE:
-            verdict = _recheck_free(case, lines[message.pk])
+            verdict = _recheck_free(case, message, lines[message.pk], on)
         elif origin is Origin.HAND:
             verdict = chosen.recheck(organisation, on, message, case, lines[message.pk], rules)
         else:
@@ -85,16 +85,35 @@ def never_addressed(case: engine.Case, on: date) -> str:
     return ""
 
 
-def _recheck_free(case: engine.Case, lines: Sequence[MessageInvoice]) -> Verdict | None:
+def agreed_to_wait(invoice: engine.Invoice, on: date) -> str:
+    """Why no campaign may tell of this invoice: DISPUTED, PROMISED, INVOICE_ON_HOLD, or nothing."""
+    if invoice.disputed:
+        return "DISPUTED"
+    if invoice.promise_until is not None and invoice.promise_until >= on:
+        return "PROMISED"
+    if invoice.hold_until is not None and invoice.hold_until >= on:
+        return "INVOICE_ON_HOLD"
+    return ""
+
+
+def _recheck_free(
+    case: engine.Case, message: Message, lines: Sequence[MessageInvoice], on: date
+) -> Verdict | None:
     """A message written by a person replaces no step: it dies when what it asks is not owed.
 
-    Its words are the person's own: nothing can be taken out of them.
+    Its words are the person's own: nothing can be taken out of them. A campaign also dies when
+    one of its invoices was agreed to wait; what a person wrote to one customer is his own choice.
     """
     owed = {invoice.id: invoice.balance for invoice in case.invoices if invoice.balance > 0}
     if lines and not any(line.invoice_id in owed for line in lines):
         return Cancel("SETTLED")
     if any(owed.get(line.invoice_id) != line.amount_cents for line in lines):
         return Cancel("CHANGED")
+    if message.purpose == Message.Purpose.CAMPAIGN:
+        told = {line.invoice_id for line in lines}
+        for invoice in case.invoices:
+            if invoice.id in told and (stop := agreed_to_wait(invoice, on)):
+                return Cancel(stop)
     return None
 
 
