@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -154,6 +155,22 @@ def test_the_sixty_days_to_come_are_what_then_happens(customer: Customer) -> Non
     for offset in range(17):
         pass_and_deliver(organisation, DUE + timedelta(days=offset))
     assert foreseen == list(sent(customer))
+
+
+def test_one_broken_organisation_delays_no_other(
+    customer: Customer, stranger: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its fault is logged; the others have their pass of the day."""
+    real, broken = run.run, customer.organisation
+
+    def breaking(organisation: Organisation, **when: Any) -> Any:
+        if organisation == broken:
+            raise RuntimeError("a plan that nobody can read")
+        return real(organisation, **when)
+
+    monkeypatch.setattr(run, "run", breaking)
+    [done] = run.tick(at(DUE))
+    assert done.organisation != broken
 
 
 def test_an_action_is_sent_by_its_owner_and_only_once(customer: Customer, owner: User) -> None:

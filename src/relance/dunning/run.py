@@ -5,6 +5,7 @@ person must do is opened, kept or withdrawn. What it found is copied to `Outlook
 """
 
 import gc
+import logging
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -31,6 +32,8 @@ from relance.engine.deeds import done
 from relance.ledger import services as ledger
 from relance.ledger.models import Customer
 from relance.outbox import services as outbox
+
+log = logging.getLogger(__name__)
 
 CHUNK = 3_000
 LARGE = 7
@@ -306,14 +309,17 @@ def tick(now: datetime) -> list[Run]:
     """Run every organisation whose hour has come and whose day is not done (D-14).
 
     Called again and again by workers; a day already finished is left alone. A run that was killed
-    is taken up again after ten minutes.
+    is taken up again after ten minutes. One that breaks is logged and delays no other organisation;
+    it too is tried again after ten minutes.
     """
     runs = []
     for organisation in Organisation.objects.all():
-        on = clock.local_date(organisation, now)
-        if not due_now(organisation, on, now) or not _claim(organisation, on, now):
-            continue
-        runs.append(run(organisation, on=on, now=now))
+        try:
+            on = clock.local_date(organisation, now)
+            if due_now(organisation, on, now) and _claim(organisation, on, now):
+                runs.append(run(organisation, on=on, now=now))
+        except Exception:
+            log.exception("the day's run of organisation %s broke off", organisation.pk)
     return runs
 
 
