@@ -111,6 +111,25 @@ def test_a_server_that_is_down_costs_nothing_and_a_refusal_is_tried_thrice(
     assert (waiting.attempts, waiting.not_before) == (0, NOW + timedelta(minutes=5))
 
 
+def test_one_that_cannot_be_written_is_given_up_and_the_others_leave(
+    organisation: Organisation, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(organisation, "broken@martin.example")
+    written(organisation, "camille@martin.example")
+    real = notices.envelope
+
+    def envelope(notice: Notice, *, at: Any) -> Any:
+        if notice.recipient == "broken@martin.example":
+            raise UnicodeError("no such letter")
+        return real(notice, at=at)
+
+    monkeypatch.setattr(notices, "envelope", envelope)
+    assert notices.deliver(now=NOW) == 1
+    assert notices.deliver(now=NOW + timedelta(minutes=1)) == 0
+    broken = Notice.objects.get(recipient="broken@martin.example")
+    assert (broken.sent_at, broken.error) == (None, "UnicodeError: no such letter")
+
+
 def test_no_answer_is_silence_not_a_second_copy(
     organisation: Organisation, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,7 +115,12 @@ def _deliver(line: Line, notice: Notice, now: datetime) -> int:
             if not free.update(handed_at=now):
                 raise ClaimLostError(notice.pk)
 
-    line.deliver(envelope(notice, at=now), hand_over=hand_over)
+    try:
+        sheet = envelope(notice, at=now)
+    except Exception as fault:  # whatever it holds, the notices behind it leave
+        log.exception("notice %s cannot be written", notice.pk)
+        raise DeliveryError(f"{type(fault).__name__}: {fault}"[:300], permanent=True) from fault
+    line.deliver(sheet, hand_over=hand_over)
     Notice.objects.filter(pk=notice.pk).update(sent_at=now, error="")
     return 1
 
