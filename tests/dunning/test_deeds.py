@@ -151,6 +151,21 @@ def test_no_level_rises_for_a_message_that_somebody_only_says_was_sent(
     assert (action.status, done(customer)) == ("open", [])
 
 
+def test_a_closed_action_changes_hands_no_more(
+    customer: Customer, plan: Plan, owner: User, colleague: User
+) -> None:
+    """S3-11: two people at once; the one who did it stays the one who did it."""
+    manual_second_level(plan)
+    make_invoice(customer, "F-1", DUE)
+    run_on(customer, ON)
+    action = Action.objects.get()
+    services.skip_action(Action.objects.get(), actor=owner, on=ON, now=at(ON))
+    with pytest.raises(services.Refused) as refused:
+        services.change_owners(action, owners=[colleague], actor=owner, on=ON, now=at(ON))
+    assert refused.value.code == "CLOSED"
+    assert colleague not in action.owners.all()
+
+
 def test_who_could_not_be_reached_may_have_been_told_otherwise(
     customer: Customer, owner: User
 ) -> None:

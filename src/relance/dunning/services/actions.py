@@ -209,9 +209,10 @@ def skip_action(action: Action, *, actor: User, on: date, now: datetime) -> None
 def change_owners(
     action: Action, *, owners: Collection[User], actor: User, on: date, now: datetime
 ) -> None:
-    """An administrator says who is to do it (S3-11, D-20)."""
+    """An administrator says who is to do it (S3-11, D-20); `Refused` once it is closed or sent."""
     if not owners:
         raise Refused(_("Une action a au moins un responsable."), "NO_OWNER")
+    action = _locked(action)
     action.owners.set(owners)
     tell(
         "owners_changed",

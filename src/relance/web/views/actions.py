@@ -293,6 +293,7 @@ def action_owners(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
             now=moment(request),
         )
     except services.Refused as no:
+        action.refresh_from_db()
         refusal = str(no)
     return show_panel(request, access, action, refusal=refusal)
 
