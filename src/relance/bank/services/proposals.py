@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from django.db import transaction as database
 from rapidfuzz import fuzz
 
-from relance.accounts.bulk import create_many
 from relance.accounts.models import Organisation
 from relance.bank.models import Denial, Document, Link, Transaction
 from relance.bank.services.state import renew
@@ -71,7 +70,7 @@ def _propose(organisation_id: int, papers: Sequence[Document], now: datetime) ->
             )
             for row in (named or found)[:MOST]
         ]
-    create_many(Link, links)
+    Link.objects.bulk_create(links, batch_size=CHUNK, ignore_conflicts=True)
     renew(link.transaction_id for link in links)
     return len(links)
 

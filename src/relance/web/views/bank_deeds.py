@@ -19,6 +19,7 @@ from relance.bank.services.documents import store_document
 from relance.bank.services.errors import BankRefused
 from relance.dunning import run
 from relance.formats.amounts import Amount, parse_amount
+from relance.formats.document_kind import MAX_BYTES
 from relance.ledger.models import Invoice
 from relance.ledger.services import LedgerError
 from relance.web.queries import bank
@@ -97,7 +98,7 @@ def attach(request: HttpRequest, access: Access, row: Transaction) -> str:
         for file in files:
             stored = store_document(
                 organisation=access.organisation,
-                raw=file.read(),
+                raw=file.read(MAX_BYTES + 1),
                 filename=file.name or "",
                 on=on,
                 now=now,

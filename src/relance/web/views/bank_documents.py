@@ -20,6 +20,7 @@ from relance.bank.services import documents as services
 from relance.bank.services import feed
 from relance.bank.services.errors import BankRefused
 from relance.formats.amounts import Amount, parse_amount
+from relance.formats.document_kind import MAX_BYTES
 from relance.web import french
 from relance.web.queries import bank, bank_documents
 from relance.web.requests import enter_bank, moment, today_of
@@ -125,7 +126,7 @@ def _take(request: HttpRequest, access: Access) -> None:
         try:
             stored = services.store_document(
                 organisation=access.organisation,
-                raw=file.read(),
+                raw=file.read(MAX_BYTES + 1),
                 filename=file.name or "",
                 on=on,
                 now=now,
