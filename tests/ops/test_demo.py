@@ -47,7 +47,7 @@ def build(sink: Sink) -> Organisation:
     refusing = sink.answer
     assert isinstance(refusing, Refusing)
     make(**SMALL, refusing=refusing, tell=lambda text: None, now=NOW)
-    return Organisation.objects.get()
+    return Organisation.objects.get(firm=None)
 
 
 def told() -> dict[str, list[tuple[object, ...]]]:
@@ -123,7 +123,7 @@ def test_the_morning_has_something_of_everything(sink: Sink) -> None:
 def test_every_way_of_working_has_something_to_show(sink: Sink) -> None:
     """Plans and what waits for approval, the morning, lots and letters, sites, campaigns."""
     make(months=2, customers=FULL, refusing=Refusing(), tell=lambda text: None, now=NOW)
-    organisation = Organisation.objects.get()
+    organisation = Organisation.objects.get(firm=None)
     approving = Message.objects.filter(status=Status.TO_APPROVE)
     assert sorted(approving.values_list("customer__name", flat=True)) == [
         "Cave de l’Odet",
