@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import reverse
 
@@ -14,7 +15,7 @@ from relance.accounts.models import Organisation, User
 from relance.dunning import run
 from relance.dunning.models import Plan
 from relance.history.models import Event
-from relance.ledger.models import Customer
+from relance.ledger.models import Customer, Invoice
 from relance.outbox import services as outbox
 from relance.outbox.models import Attempt, Message, MessageInvoice, Status
 from relance.web.smtp_words import SENTENCES, cancelled_words, kind_of_answer
@@ -51,6 +52,23 @@ def url(name: str, organisation: Organisation, *rest: object) -> str:
 
 def text_of(client: Client, address: str) -> str:
     return client.get(address).content.decode()
+
+
+def test_a_file_has_the_name_that_the_mail_gives_it(
+    organisation: Organisation, owner: User, message: Message, signed: Callable[[User], Client]
+) -> None:
+    """S2-17: the page says what left, also of a number that no file can be called by."""
+    invoice = Invoice.objects.get()
+    Invoice.objects.update(number="F/7")
+    invoice.document.save("scan.PDF", ContentFile(b"%PDF-1.4"))
+    Invoice.objects.update(number="F/7")
+    message.refresh_from_db()
+    client = signed(owner)
+    eml = client.get(url("message_eml", organisation, message.pk)).content
+    mail = email.message_from_bytes(eml, policy=email.policy.default)
+    [attached] = [part.get_filename() for part in mail.iter_attachments()]
+    assert attached == "F-7.pdf"
+    assert attached in text_of(client, url("message_detail", organisation, message.pk))
 
 
 def test_each_state_has_its_place_and_trouble_comes_first(

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import PurePath
 from typing import NamedTuple
 
 from django.utils.translation import gettext as _
@@ -17,6 +16,7 @@ from relance.engine import wording
 from relance.engine.decide import decide
 from relance.ledger.models import Invoice, Payment
 from relance.outbox import mailboxes
+from relance.outbox.channels.email.mime import attached_name
 from relance.outbox.models import Message
 from relance.web import french
 from relance.web.queries.today import on_their_way
@@ -161,7 +161,7 @@ def sheet(
         .order_by("due", "number")
         .values_list("number", "document")
     )
-    names = [number + (PurePath(path).suffix or ".pdf").lower() for number, path in documents]
+    names = [attached_name(number, path) for number, path in documents]
     return Sheet(
         origin.sender.replace('"', ""),
         to,

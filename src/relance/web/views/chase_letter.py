@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from django import forms
@@ -20,6 +19,7 @@ from relance.dunning.services import Refused, relances
 from relance.dunning.services.marking import who_was_first
 from relance.ledger.models import Contact, Invoice, Site
 from relance.outbox import mailboxes
+from relance.outbox.channels.email.mime import attached_name
 from relance.outbox.services import Draft
 from relance.web import french
 from relance.web.queries.chase_list import Now, action_of, asked_now
@@ -400,5 +400,5 @@ def _sheet(access: Access, draft: Draft) -> Sheet:
         draft.recipients,
         draft.subject,
         messages.fragment(draft.html),
-        [number + (PurePath(path).suffix or ".pdf").lower() for number, path in documents],
+        [attached_name(number, path) for number, path in documents],
     )

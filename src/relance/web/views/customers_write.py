@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date
-from pathlib import PurePath
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -27,6 +26,7 @@ from relance.dunning.services.undo import cancel_message
 from relance.ledger.models import Customer, Invoice
 from relance.outbox import mailboxes, print_runs
 from relance.outbox import services as outbox
+from relance.outbox.channels.email.mime import attached_name
 from relance.outbox.models import Message
 from relance.web.requests import enter, moment, today_of, user_of
 from relance.web.views.actions import WordsForm, addresses
@@ -267,7 +267,7 @@ def sheet(draft: outbox.Draft, chosen: list[Invoice]) -> dict[str, Any]:
         "attachments": []
         if draft.letter
         else [
-            one.number + (PurePath(one.document.name or "").suffix or ".pdf").lower()
+            attached_name(one.number, one.document.name or "")
             for one in chosen
             if one.document and one.pk in told
         ],

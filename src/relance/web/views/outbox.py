@@ -20,7 +20,7 @@ from relance.dunning.services.switch import switch_sending
 from relance.dunning.services.undo import cancel_message
 from relance.outbox import services as outbox
 from relance.outbox.channels.base import DeliveryError
-from relance.outbox.channels.email.mime import envelope
+from relance.outbox.channels.email.mime import attached_name, envelope
 from relance.outbox.models import Message, MessageInvoice, Status
 from relance.web import french
 from relance.web.queries import outbox as listing
@@ -115,7 +115,11 @@ def _about(access: Access, message: Message) -> dict[str, Any]:
         "body": writing.fragment(message.html),
         "lines": lines,
         "attachments": [
-            *(line.invoice.number for line in lines if line.invoice.document),
+            *(
+                attached_name(line.invoice.number, line.invoice.document.name or "")
+                for line in lines
+                if line.invoice.document
+            ),
             *message.files.values_list("name", flat=True),
         ],
         "tries": tries,

@@ -128,14 +128,18 @@ def _body(message: Message) -> bytes:
     return _multipart("mixed", f"={stem}.0=", [body, *files]) if files else body
 
 
+def attached_name(number: str, path: str) -> str:
+    """What the PDF of an invoice is called in a mail, whatever its number holds: `F-1.pdf`."""
+    stem = re.sub(r'[\x00-\x1f\x7f/\\:*?"<>|]+', "-", number).strip(". ")
+    return stem + (PurePath(path).suffix.lower() or ".pdf")
+
+
 def attachments(message: Message) -> Iterator[tuple[str, bytes]]:
     """The PDFs of the message's invoices, called by the invoice's number."""
     for line in message.lines.all():
         if line.invoice.document:
             with line.invoice.document.open("rb") as file:
-                suffix = PurePath(file.name or "").suffix.lower() or ".pdf"
-                stem = re.sub(r'[\x00-\x1f\x7f/\\:*?"<>|]+', "-", line.invoice.number).strip(". ")
-                yield stem + suffix, file.read()
+                yield attached_name(line.invoice.number, file.name or ""), file.read()
 
 
 def _read(one: MessageFile) -> bytes:
