@@ -9,6 +9,7 @@ from relance.accounts.models import Organisation, User
 from relance.bank.models import BankAccount, Link, Payer, Transaction
 from relance.bank.services import settlement
 from relance.ledger.models import Credit, Customer, Payment
+from relance.ledger.services import record_payment
 from tests.conftest import NOW, TODAY, make_invoice
 
 pytestmark = pytest.mark.django_db
@@ -149,3 +150,33 @@ def test_an_invoice_of_another_dossier_cannot_be_paid(
     row = bring(100)
     with pytest.raises(settlement.BankRefused):
         settlement.confirm(row=row, shares=[(invoice.pk, 100)], actor=owner, on=TODAY, now=NOW)
+
+
+def test_a_credit_that_wants_no_receipt_settles_its_invoice_all_the_same(
+    bring: Bring, customer: Customer
+) -> None:
+    invoice = make_invoice(customer, "FA-2026-0042", TODAY, 120000)
+    exempt = bring(120000, "VIR FA-2026-0042", waiver=Transaction.Waiver.EXEMPT)
+    assert settle(exempt).automatic == 1
+    invoice.refresh_from_db()
+    assert invoice.balance_cents == 0
+
+
+def test_an_ignored_credit_settles_nothing(bring: Bring, customer: Customer) -> None:
+    make_invoice(customer, "FA-2026-0042", TODAY, 120000)
+    ignored = bring(120000, "VIR FA-2026-0042", waiver=Transaction.Waiver.IGNORED)
+    assert settle(ignored) == (set(), 0, 0, 0)
+
+
+def test_a_rejection_that_a_person_has_entered_already_takes_nothing_back_twice(
+    bring: Bring, customer: Customer
+) -> None:
+    """The statement is imported all the same: the invoice owes its amount, once."""
+    invoice = make_invoice(customer, "FA-2026-0042", TODAY, 120000)
+    settle(bring(120000, "FA-2026-0042", reference="E2E-1"))
+    invoice.refresh_from_db()
+    record_payment(invoice=invoice, amount_cents=-120000, on=TODAY, now=NOW)
+    back = bring(-120000, "REJET PRLV", reference="E2E-1", reversal=True)
+    assert settle(back).reversed == 0
+    invoice.refresh_from_db()
+    assert invoice.balance_cents == 120000

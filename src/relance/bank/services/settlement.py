@@ -39,8 +39,9 @@ def settle(
     """Look for the invoices that these movements pay, and for the payments that they take back.
 
     Only an exact reference with the exact amount is applied; the rest becomes unconfirmed links.
+    A credit that wants no receipt pays its invoice all the same; only an ignored one does not.
     """
-    rows = [row for row in transactions if not row.waiver]
+    rows = [row for row in transactions if row.waiver != Transaction.Waiver.IGNORED]
     taken = set(Link.objects.filter(transaction__in=rows).values_list("transaction_id", flat=True))
     fresh = [row for row in rows if row.pk not in taken]
     incoming = [row for row in fresh if row.amount_cents > 0 and not row.reversal]
@@ -83,7 +84,8 @@ def confirm(
     locked = Transaction.objects.select_for_update().get(pk=row.pk)
     if Link.objects.filter(transaction=locked, confirmed=True).exists():
         raise BankRefused(_("Cette opération est déjà associée."))
-    invoices = Invoice.objects.filter(
+    meant = Invoice.objects.select_for_update().order_by("pk")  # another credit may pay it now
+    invoices = meant.filter(
         organisation=locked.organisation, pk__in=[key for key, _cents in shares]
     ).in_bulk()
     if not shares or len(invoices) != len(shares):
@@ -234,12 +236,17 @@ def _take_back(row: Transaction, on: date, now: datetime) -> set[int]:
     source = same.order_by("-booked", "-pk").first()
     if source is None or (not row.reference and earlier.distinct().count() > 1):
         return set()
-    return _cancel(source, on, now, None)
+    try:
+        with database.atomic():
+            return _cancel(source, on, now, None)
+    except ledger.LedgerError:  # a person has cancelled these payments already
+        return set()
 
 
 def _cancel(row: Transaction, on: date, now: datetime, actor: User | None) -> set[int]:
     """Cancel the payments that a credit made; its links go."""
     customers = set()
+    Transaction.objects.select_for_update().get(pk=row.pk)  # two who take it back at once
     links = Link.objects.select_related("invoice__organisation", "payment").filter(
         transaction=row, payment__isnull=False
     )
