@@ -4,11 +4,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from relance.accounts.models import BankRole, Firm, Organisation
+from relance.accounts.models import BankRole, Firm, Organisation, User
 from relance.ops.hooks import hooks
 from relance.outbox.models import Message, Status
 from relance.receipts import automatic
 from relance.receipts.models import FileSchedule, FirmSchedule, Request
+from relance.receipts.services.schedules import save_file_schedule, save_firm_schedule
 from tests.receipts.conftest import AddClient, Bring
 
 pytestmark = pytest.mark.django_db
@@ -184,3 +185,53 @@ def test_a_month_of_a_hundred_dossiers_with_an_outage_sends_one_mail_for_each_da
     assert len(sent) == 200
     assert {(key, on) for key, on, _to in sent} == expected
     assert all(to == [clients[key]] for key, _on, to in sent)
+
+
+def test_other_days_of_the_firm_do_not_ask_for_a_date_gone_by(
+    schedule: FirmSchedule, accountant: User, bring: Bring, add_client: AddClient
+) -> None:
+    """S0-18: the 18th chosen on the 20th begins next month, for every dossier."""
+    bring(on=JANUARY)
+    add_client()
+    run_days(JANUARY, date(2026, 1, 19))
+    today = date(2026, 1, 20)
+    save_firm_schedule(
+        firm=schedule.firm,
+        enabled=True,
+        days=[18],
+        working_days=False,
+        second_after=None,
+        actor=accountant,
+        on=today,
+        now=at(today),
+    )
+    run_days(today, date(2026, 2, 18))
+    assert dates() == [date(2026, 1, 15), date(2026, 2, 18)]
+
+
+@pytest.mark.parametrize("mode", [FileSchedule.Mode.FIRM, FileSchedule.Mode.OWN])
+def test_a_dossier_that_is_asked_again_by_itself_begins_with_the_next_date(
+    schedule: FirmSchedule,
+    accountant: User,
+    dossier: Organisation,
+    bring: Bring,
+    add_client: AddClient,
+    mode: str,
+) -> None:
+    """Its relances were off on the 15th: back on the 20th, nothing leaves before the 31st."""
+    FileSchedule.objects.create(organisation=dossier, mode=FileSchedule.Mode.OFF)
+    bring(on=JANUARY)
+    add_client()
+    today = date(2026, 1, 20)
+    save_file_schedule(
+        organisation=dossier,
+        mode=mode,
+        days=[15, 31],
+        starting_on=None,
+        second_contact="",
+        actor=accountant,
+        on=today,
+        now=at(today),
+    )
+    run_days(today, date(2026, 1, 31))
+    assert dates() == [date(2026, 1, 31)]

@@ -43,19 +43,21 @@ def save_firm_schedule(
 ) -> FirmSchedule:
     """Switch the automatic requests on or off for all the firm's dossiers, and choose their days.
 
-    Off, the days are left as they were (S0-16). Switched on at local date `on`, days gone by are
-    not caught up. BankRefused as `two_days`, or for a number of requests out of bounds.
+    Off, the days are left as they were (S0-16). Switched on, or given other days, at local date
+    `on`, days gone by are not caught up. BankRefused as `two_days`, or for a number of requests
+    out of bounds.
     """
     FirmSchedule.objects.get_or_create(firm=firm)
     row = FirmSchedule.objects.select_for_update().get(firm=firm)
     if enabled:
+        before = (row.enabled, row.first_day, row.second_day, row.working_days)
         row.first_day, row.second_day = two_days(days)
         if second_after is not None and not 1 <= second_after <= MOST_REQUESTS:
             raise BankRefused(
                 _("Entre 1 et %(most)s demandes sans réponse.") % {"most": MOST_REQUESTS}, "BAD_N"
             )
         row.working_days, row.second_after = working_days, second_after
-        if not row.enabled:
+        if before != (True, row.first_day, row.second_day, row.working_days):
             row.enabled_on = on
     row.enabled = enabled
     row.save()
@@ -100,10 +102,11 @@ def save_file_schedule(
             ) from None
     FileSchedule.objects.get_or_create(organisation=organisation)
     row = FileSchedule.objects.select_for_update().get(organisation=organisation)
+    before = (row.mode, row.first_day, row.second_day)
     if mode == FileSchedule.Mode.OWN:
         row.first_day, row.second_day = two_days(days)
-        if row.mode != mode:  # days of this month gone by are not caught up
-            row.served_on = max(row.served_on or on, on)
+    if before != (mode, row.first_day, row.second_day):  # days gone by are not caught up
+        row.served_on = max(row.served_on or on, on)
     row.mode, row.starting_on, row.second_contact = mode, starting_on, address
     row.save()
     data = {"mode": mode, "days": [day for day in (row.first_day, row.second_day) if day]}
