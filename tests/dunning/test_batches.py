@@ -197,6 +197,61 @@ def test_the_rest_can_be_stopped_with_the_messages_that_have_not_left(
         batches.cancel(batch, actor=owner, now=NOW)
 
 
+def test_thousands_are_stopped_by_short_transactions_that_may_be_taken_up_again(
+    batch: Batch, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others write in between; a process that dies in the middle loses nothing."""
+    monkeypatch.setattr(batches, "CHUNK", 2)
+    batches.start(batch, actor=owner, now=NOW)
+    batch_kinds.work(NOW)
+    real, calls = batches.ended, []
+
+    def dies(stopped: Sequence[Message], *args: object, **more: object) -> None:
+        calls.append(len(stopped))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        real(stopped, NOW, actor=owner)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(batches, "ended", dies)
+        with pytest.raises(KeyboardInterrupt):
+            batches.cancel(batch, actor=owner, now=NOW)
+    assert calls == [2, 2]
+    assert Message.objects.filter(status=Status.CANCELLED).count() == 2
+    assert batches.cancel(batch, actor=owner, now=NOW) == 3
+    with pytest.raises(Refused, match="Tout est déjà parti"):
+        batches.cancel(batch, actor=owner, now=NOW)
+
+
+def test_the_draft_of_another_person_is_not_stopped(batch: Batch, colleague: User) -> None:
+    with pytest.raises(Refused, match="Camille Le Goff"):
+        batches.cancel(batch, actor=colleague, now=NOW)
+    assert statuses(batch) == ["waiting"] * 5
+
+
+@pytest.mark.parametrize("large", [2, 100])
+def test_a_batch_begins_whole_or_is_not_there(
+    batch: Batch, owner: User, monkeypatch: pytest.MonkeyPatch, large: int
+) -> None:
+    """A crash between writing and starting leaves no draft behind."""
+    monkeypatch.setattr(batches, "LARGE", large)
+
+    def another() -> tuple[Batch, list[BatchLine]]:
+        new = Batch(organisation=batch.organisation, kind=batch.kind, made_by=owner)
+        return new, [BatchLine(customer_id=x.customer_id) for x in batch.lines.all()]
+
+    whole = batches.begin(*another(), actor=owner, now=NOW)
+    assert (whole.status, whole.total, whole.lines.count()) == ("running", 5, 5)
+
+    def breaks(*args: object, **more: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(batches, "start", breaks)
+    with pytest.raises(RuntimeError):
+        batches.begin(*another(), actor=owner, now=NOW)
+    assert set(Batch.objects.all()) == {batch, whole}
+
+
 def test_the_command_of_the_worker_takes_it_up(
     batch: Batch, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from relance.dunning.messages import Words
 from relance.dunning.models import Batch, BatchLine, Entry, InvoiceChase, Plan
 from relance.dunning.queries import decisions
 from relance.dunning.services import Refused
+from relance.history.models import Event
 from relance.ledger.models import Contact, Credit, Customer
 from relance.outbox.models import Message
 from tests.conftest import NOW, TODAY, make_customer, make_invoice
@@ -372,6 +373,8 @@ def test_a_repaired_address_is_taken_up_again_and_nobody_gets_two(
     )
 
     again = campaigns.take_up(batch, actor=owner, now=NOW)
+    told = Event.objects.get(kind="batch_taken_up")
+    assert (told.actor_name, told.data["lines"]) == ("Camille Le Goff", 1)
     worked(batch)
 
     assert again == 1
@@ -381,6 +384,8 @@ def test_a_repaired_address_is_taken_up_again_and_nobody_gets_two(
     ]
     batch.refresh_from_db()
     assert (batch.status, batch.done, batch.refused) == ("running", 1, 0)
+    campaigns.settle(batch, actor=owner, now=NOW)
+    assert Event.objects.get(kind="batch_settled").actor_name == "Camille Le Goff"
 
 
 def test_letters_go_to_those_with_a_postal_address(

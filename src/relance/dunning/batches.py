@@ -30,6 +30,8 @@ from relance.outbox.models import Message, Status
 log = logging.getLogger(__name__)
 
 CHUNK = 500
+LARGE = 5_000
+"""Lines written in one transaction: about half a second."""
 AT_WORK = [Batch.Status.SCHEDULED, Batch.Status.RUNNING]
 
 Handler = Callable[[Batch, Sequence[BatchLine], date, datetime], None]
@@ -60,6 +62,28 @@ def open_batch(batch: Batch, lines: Sequence[BatchLine], *, now: datetime) -> Ba
     return batch
 
 
+def begin(batch: Batch, lines: Sequence[BatchLine], *, actor: User, now: datetime) -> Batch:
+    """Write an unsaved batch with its lines and let it start: at work whole, or not there at all.
+
+    Beyond `LARGE` lines each `LARGE` are a transaction, so that others may write in between; it is
+    a draft until the last, deleted when one of them breaks.
+    """
+    with transaction.atomic():
+        open_batch(batch, lines[:LARGE], now=now)
+        if len(lines) <= LARGE:
+            return start(batch, actor=actor, now=now)
+    try:
+        for begun in range(LARGE, len(lines), LARGE):
+            with transaction.atomic():
+                add_lines(batch, lines[begun : begun + LARGE])
+        Batch.objects.filter(pk=batch.pk).update(total=len(lines))
+        batch.refresh_from_db()
+        return start(batch, actor=actor, now=now)
+    except BaseException:
+        Batch.objects.filter(pk=batch.pk, status=Batch.Status.DRAFT).delete()
+        raise
+
+
 def add_lines(batch: Batch, lines: Sequence[BatchLine]) -> None:
     """Write more lines; the caller keeps `batch.total`."""
     for line in lines:
@@ -83,7 +107,7 @@ def start(batch: Batch, *, actor: User, now: datetime, not_before: datetime | No
             _("Cet envoi a déjà été lancé par %(who)s.") % {"who": batch.made_by or _("quelqu’un")},
             "ALREADY_STARTED",
         )
-    _tell("batch_started", batch, actor, now, {"lines": batch.total})
+    tell("batch_started", batch, actor, now, {"lines": batch.total})
     return batch
 
 
@@ -193,41 +217,65 @@ def _finish(batch: Batch, now: datetime) -> None:
     if ended_now:
         batch.refresh_from_db()
         counts = {"done": batch.done, "refused": batch.refused}
-        _tell("batch_done", batch, batch.made_by, now, counts)
+        tell("batch_done", batch, batch.made_by, now, counts)
 
 
-@transaction.atomic
 def cancel(batch: Batch, *, actor: User, now: datetime) -> int:
     """Stop it: lines that wait are refused, its messages that have not left do not leave.
 
-    How many lines and messages were stopped. `Refused` when all is already over.
+    How many lines and messages were stopped. `Refused` when all is already over, or for the draft
+    of another person. No line is begun any more after the first of its short transactions; should
+    the process die before the last, stopping it again goes on.
     """
-    open_states = [Batch.Status.DRAFT, *AT_WORK]
-    stopped = Batch.objects.filter(pk=batch.pk, status__in=open_states).update(
+    mine = Q(status__in=AT_WORK) | Q(status=Batch.Status.DRAFT, made_by=actor)
+    stopped = Batch.objects.filter(mine, pk=batch.pk).update(
         status=Batch.Status.CANCELLED, finished_at=now
     )
-    lines = BatchLine.objects.filter(batch=batch, status=BatchLine.Status.WAITING).update(
-        status=BatchLine.Status.REFUSED, reason="CANCELLED"
-    )
-    messages = _call_back(batch, actor, now)
-    if not stopped and not messages:
-        raise Refused(_("Tout est déjà parti : il n’y a plus rien à arrêter."), "OVER")
-    Batch.objects.filter(pk=batch.pk).update(refused=F("refused") + lines)
     batch.refresh_from_db()
-    _tell("batch_cancelled", batch, actor, now, {"lines": lines, "messages": messages})
+    if batch.status == Batch.Status.DRAFT:
+        raise Refused(
+            _("Ce brouillon est celui de %(who)s.") % {"who": batch.made_by or "–"}, "NOT_YOURS"
+        )
+    lines = _refuse_waiting(batch)
+    messages = _call_back(batch, actor, now)
+    if not stopped and not messages and not lines:
+        raise Refused(_("Tout est déjà parti : il n’y a plus rien à arrêter."), "OVER")
+    batch.refresh_from_db()
+    tell("batch_cancelled", batch, actor, now, {"lines": lines, "messages": messages})
     return lines + messages
 
 
+def _refuse_waiting(batch: Batch) -> int:
+    """Refuse the lines of a stopped batch that wait, by chunks; how many."""
+    if batch.status != Batch.Status.CANCELLED:
+        return 0  # all its lines are done: only messages may wait
+    count = 0
+    while True:
+        with transaction.atomic():
+            waiting = BatchLine.objects.filter(batch=batch, status=BatchLine.Status.WAITING)
+            ids = list(waiting.order_by("id").values_list("pk", flat=True)[:LARGE])
+            lines = BatchLine.objects.filter(pk__in=ids, status=BatchLine.Status.WAITING).update(
+                status=BatchLine.Status.REFUSED, reason="CANCELLED"
+            )
+            Batch.objects.filter(pk=batch.pk).update(refused=F("refused") + lines)
+        count += lines
+        if len(ids) < LARGE:
+            return count
+
+
 def _call_back(batch: Batch, actor: User, now: datetime) -> int:
-    """Cancel the messages of a batch that still wait; the journal says who did."""
-    waiting = messages_of(batch).filter(status__in=outbox.NOT_GONE)
-    ids = outbox.cancel_many(
-        message_ids=list(waiting.values_list("pk", flat=True)), reason="CANCELLED", now=now
-    )
-    for start_at in range(0, len(ids), CHUNK):
-        chunk = Message.objects.filter(pk__in=ids[start_at : start_at + CHUNK])
-        ended(list(chunk.select_related("made_by")), now, actor=actor)
-    return len(ids)
+    """Cancel the messages of a batch that still wait, by chunks; the journal says who did."""
+    found = messages_of(batch).filter(status__in=outbox.NOT_GONE).order_by("pk")
+    every, count = list(found.values_list("pk", flat=True)), 0
+    for start_at in range(0, len(every), CHUNK):
+        with transaction.atomic():
+            ids = outbox.cancel_many(
+                message_ids=every[start_at : start_at + CHUNK], reason="CANCELLED", now=now
+            )
+            chunk = Message.objects.filter(pk__in=ids)
+            ended(list(chunk.select_related("made_by")), now, actor=actor)
+        count += len(ids)
+    return count
 
 
 def messages_of(batch: Batch) -> QuerySet[Message]:
@@ -258,9 +306,10 @@ def departures(batch: Batch) -> Departures:
     return Departures(sent, found["every"] - sent - failed, failed)
 
 
-def _tell(
+def tell(
     kind: str, batch: Batch, actor: User | None, now: datetime, data: Mapping[str, object]
 ) -> None:
+    """What somebody did with a batch, in the journal of its organisation."""
     on = clock.local_date(batch.organisation, now)
     about = {"batch_id": batch.pk, "kind": batch.kind, "title": batch.title, **data}
     history.append(batch.organisation, [Fact(kind, now, on, data=about, actor=actor)])

@@ -480,6 +480,7 @@ def take_up(batch: Batch, *, actor: User, now: datetime) -> int:
             done=F("done") - again,
             refused=F("refused") - anew,
         )
+        batches.tell("batch_taken_up", fresh, actor, now, {"lines": again + anew})
     return again + anew
 
 
@@ -489,3 +490,4 @@ def settle(batch: Batch, *, actor: User, now: datetime) -> None:
     fresh = _locked(batch)
     fresh.options = fresh.options | {"settled": [str(actor), now.isoformat()]}
     fresh.save(update_fields=["options"])
+    batches.tell("batch_settled", fresh, actor, now, {})

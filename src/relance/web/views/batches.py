@@ -105,6 +105,8 @@ def batch_selection(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     batch = _draft(access, pk)
     if batch.status != Batch.Status.DRAFT:
         return redirect("batch_detail", slug, pk)
+    if "criteria" not in batch.options:
+        raise Http404  # no selection: what was left of a process that died
     asked = Criteria(**batch.options["criteria"])
     grouped = batch.options["grouped"]
     initial = initial_of(asked, method=batch.channel, grouped=grouped)
@@ -336,6 +338,8 @@ def batch_cancel(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Stop the rest: lines that wait, and messages that have not left."""
     access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
     batch = access.get(Batch, pk=pk)
+    if batch.status == Batch.Status.DRAFT and batch.made_by_id != access.user.pk:
+        raise Http404
     try:
         count = batches.cancel(batch, actor=user_of(request), now=moment(request))
     except Refused as refused:

@@ -177,8 +177,7 @@ def _apply(request: HttpRequest, access: Access, foreseen: Foreseen) -> HttpResp
     actor, now = user_of(request), moment(request)
     title = bulk.title_of(access, foreseen.change)
     batch = changes.draft(access.organisation, foreseen, title=title, actor=actor, now=now)
-    batches.open_batch(batch, changes.lines_of(batch, foreseen), now=now)
-    batches.start(batch, actor=actor, now=now)
+    batches.begin(batch, changes.lines_of(batch, foreseen), actor=actor, now=now)
     batch_kinds.advance(batch, now=now, pace=Pace(seconds=AT_ONCE_SECONDS))
     return redirect("bulk_detail", access.organisation.slug, batch.pk)
 

@@ -214,8 +214,7 @@ def _batch(
         )
         for one, ask in zip(letter.asks, asks, strict=True)
     ]
-    batches.open_batch(batch, lines, now=now)
-    batches.start(batch, actor=access.user, now=now)
+    batches.begin(batch, lines, actor=access.user, now=now)
     return batch_kinds.advance(batch, now=now, pace=batches.Pace(seconds=2))
 
 
