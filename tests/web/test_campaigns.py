@@ -462,9 +462,9 @@ def test_pages_cost_the_same_for_one_or_for_many(
         camille.get(f"{C}{batch.pk}/verifier/")
     launched(camille, batch)
 
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(33):
         text = text_of(camille.get(f"{C}{batch.pk}/"))
-    with django_assert_max_num_queries(25):
+    with django_assert_max_num_queries(28):
         camille.get(C)
 
     assert "1 à 50 sur 55" in text
