@@ -27,6 +27,14 @@ class Item(NamedTuple):
     lacking_cents: int
     current: bool
 
+    @property
+    def beside(self) -> str:
+        """What the label of the bank says beside the name, such as the card; may be empty."""
+        label, name = self.row.label, self.name
+        if label[: len(name)].casefold() == name.casefold():
+            return label[len(name) :].strip(" ,/-")
+        return label
+
 
 class Course(NamedTuple):
     """All transactions of the request in their order, by pk, with whether each is still missing."""

@@ -23,14 +23,23 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
+from django.views.decorators.clickjacking import xframe_options_sameorigin
 
 from relance.accounts.access import organisations_of
-from relance.dunning.messages import fragment
 from relance.formats.text import fold
 from relance.web.requests import enter, today_of, user_of
 
 PAGE = 50
 INDEX = "index.jsonl"
+MAIL_CSP = {
+    "default-src": ["'none'"],
+    "style-src": ["'unsafe-inline'"],
+    "img-src": ["data:"],
+    "form-action": ["'none'"],
+    "frame-ancestors": ["'self'"],
+    "sandbox": ["allow-popups", "allow-popups-to-escape-sandbox"],
+}
+"""A mail styles itself inside its tags; of the rest only its links work, in a tab of their own."""
 HEADERS = ("From", "To", "Reply-To", "Subject", "Date", "Message-ID", "Auto-Submitted")
 
 
@@ -181,7 +190,7 @@ def mail_detail(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         "name": name,
         "mail": read_headers(BOX.folder, name),
         "headers": [(title, str(mail[title])) for title in HEADERS if mail[title]],
-        "body": fragment(_content(html)) if html else "",
+        "framed": html is not None,
         "text": _content(text) if text else "",
         "pieces": [
             Piece(place, piece.get_filename() or "", len(_bytes(piece)))
@@ -189,6 +198,18 @@ def mail_detail(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         ],
     }
     return render(request, "demo_mail/detail.html", context)
+
+
+@xframe_options_sameorigin
+def mail_body(request: HttpRequest, slug: str, name: str) -> HttpResponse:
+    """The mail as its reader's program shows it, for its frame; its links may be followed."""
+    enter(request, slug)
+    html = _open(name).get_body(("html",))
+    if html is None:
+        raise Http404
+    answer = HttpResponse(f'<base target="_blank">{_content(html)}')
+    answer._csp_replace = MAIL_CSP  # type: ignore[attr-defined]
+    return answer
 
 
 def mail_piece(request: HttpRequest, slug: str, name: str, place: int) -> HttpResponse:
@@ -255,6 +276,7 @@ urlpatterns = [
     path("courrier/", mail_door),
     path("d/<slug:slug>/courrier/", mail_list, name="mail_list"),
     path("d/<slug:slug>/courrier/<slug:name>/", mail_detail, name="mail_detail"),
+    path("d/<slug:slug>/courrier/<slug:name>/message/", mail_body, name="mail_body"),
     path("d/<slug:slug>/courrier/<slug:name>/message.eml", mail_file, name="mail_file"),
     path("d/<slug:slug>/courrier/<slug:name>/<int:place>/", mail_piece, name="mail_piece"),
 ]
