@@ -9,6 +9,7 @@ from PIL import Image
 
 from relance.accounts.models import Organisation, User
 from relance.bank.models import BankAccount, BankRule, Document, Link, Transaction
+from relance.bank.reading import read_document
 from relance.bank.services import links
 from relance.bank.services.documents import clean_name, describe, store_document
 from relance.bank.services.errors import BankRefused
@@ -81,6 +82,35 @@ def test_an_electronic_invoice_says_what_it_is(organisation: Organisation) -> No
         date(2026, 11, 3),
     )
     assert document.supplier == "Papeterie Le Goff"
+
+
+def pdf(words: str) -> bytes:
+    """One page with these words, as small as a reader of PDF bears it."""
+    drawn = f"BT /F1 12 Tf 20 100 Td ({words}) Tj ET"
+    return (
+        "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+        "2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+        "3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 200]/Contents 4 0 R/Resources"
+        "<</Font<</F1<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>>>endobj\n"
+        f"4 0 obj<</Length {len(drawn)}>>stream\n{drawn}\nendstream endobj\n"
+        "trailer<</Root 1 0 R>>\n%%EOF"
+    ).encode()
+
+
+def test_the_words_of_a_pdf_are_read_in_a_process_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """pdfium serves one thread at a time: the threads of the server never call it."""
+    monkeypatch.setattr("pypdfium2.PdfDocument", None)
+    said = read_document(
+        pdf("Papeterie Morin le 05/10/2026 Total TTC 12,50 EUR"), "application/pdf"
+    )
+    assert (said.source, said.fields.amount, said.fields.on) == ("text", 1250, date(2026, 10, 5))
+
+
+@pytest.mark.parametrize("raw", [b"%PDF-1.4 broken", pdf("x")[:90]])
+def test_a_pdf_that_does_not_open_is_kept_without_words(raw: bytes) -> None:
+    assert read_document(raw, "application/pdf").source == ""
 
 
 def test_the_same_content_is_kept_once_whatever_its_name(organisation: Organisation) -> None:

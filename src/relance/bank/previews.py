@@ -37,9 +37,15 @@ def preview(document: Document, page: int = 0) -> Path | None:
 def _drawn(document: Document, page: int) -> bytes | None:
     with document.file.open("rb") as stream:
         raw = stream.read()
+    done = apart(raw, document.mime, str(page))
+    return done if done is not None and done.startswith(SIGNATURE) else None
+
+
+def apart(raw: bytes, mime: str, page: str) -> bytes | None:
+    """What `render` makes of a document in a process of its own; None when it fails or lasts."""
     try:
         done = subprocess.run(  # noqa: S603 - our own module, the document on standard input
-            [sys.executable, "-m", "relance.bank.render", document.mime, str(page)],
+            [sys.executable, "-m", "relance.bank.render", mime, page],
             input=raw,
             capture_output=True,
             timeout=SECONDS,
@@ -47,4 +53,4 @@ def _drawn(document: Document, page: int) -> bytes | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout if done.returncode == 0 and done.stdout.startswith(SIGNATURE) else None
+    return done.stdout if done.returncode == 0 else None

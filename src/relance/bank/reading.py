@@ -1,17 +1,14 @@
 """What a document says: its electronic invoice first, then its text, then OCR where it is there."""
 
-import io
 import shutil
 import subprocess
 from typing import NamedTuple
 
-import pypdfium2
-
+from relance.bank.previews import apart
+from relance.bank.render import MOST_CHARACTERS
 from relance.formats.einvoice import EInvoice, read_einvoice
 from relance.formats.receipt_text import ReceiptFields, read_receipt
 
-MOST_PAGES = 10
-MOST_CHARACTERS = 100_000
 OCR_SECONDS = 30
 
 
@@ -50,19 +47,9 @@ def _of_invoice(invoice: EInvoice) -> ReceiptFields:
 
 
 def _pdf_text(raw: bytes) -> str:
-    """The text of the first pages; empty when the file cannot be opened."""
-    try:
-        pdf = pypdfium2.PdfDocument(io.BytesIO(raw))
-    except pypdfium2.PdfiumError:
-        return ""
-    try:
-        pages = [pdf[index] for index in range(min(len(pdf), MOST_PAGES))]
-        texts = [page.get_textpage().get_text_range() for page in pages]
-        return "\n".join(texts)[:MOST_CHARACTERS]
-    except pypdfium2.PdfiumError:
-        return ""
-    finally:
-        pdf.close()
+    """The text of the first pages, read apart; empty when the file cannot be opened in time."""
+    done = apart(raw, "application/pdf", "text")
+    return "" if done is None else done.decode("utf-8", "replace")
 
 
 def ocr(raw: bytes) -> str:

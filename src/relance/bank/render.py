@@ -1,8 +1,10 @@
 """Draw one page of a document as a PNG, in a process of its own that may not grow or last.
 
 Run as `python -m relance.bank.render MIME PAGE` with the document on its standard input; the
-picture comes out on the standard output. The original is never shown by a browser: what it sees
-was drawn here, so that scripts, links and tricks of a file stay where they are.
+picture comes out on the standard output. With `text` for a page, the words of a PDF come out, in
+UTF-8: pdfium serves one thread at a time, and a page may be made to last. The original is never
+shown by a browser: what it sees was drawn here, so that scripts, links and tricks of a file stay
+where they are.
 """
 
 import io
@@ -17,6 +19,9 @@ SIDE = 1400
 """Pixels of the longer side of the picture."""
 MEMORY = 1_500_000_000
 SECONDS = 10
+MOST_PAGES = 10
+MOST_CHARACTERS = 100_000
+"""Of a text; what a receipt says stands at its beginning."""
 
 
 def draw(raw: bytes, mime: str, page: int) -> bytes:
@@ -26,6 +31,14 @@ def draw(raw: bytes, mime: str, page: int) -> bytes:
     target = io.BytesIO()
     picture.convert("RGB").save(target, "PNG")
     return target.getvalue()
+
+
+def words(raw: bytes) -> str:
+    """The text of the first pages of a PDF, without what no database keeps."""
+    pdf = pypdfium2.PdfDocument(raw)
+    pages = (pdf[index].get_textpage() for index in range(min(len(pdf), MOST_PAGES)))
+    text = "\n".join(page.get_text_range() for page in pages)
+    return text.replace("\0", "")[:MOST_CHARACTERS]
 
 
 def _pdf(raw: bytes, page: int) -> Image.Image:
@@ -49,7 +62,9 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    sys.stdout.buffer.write(draw(sys.stdin.buffer.read(), sys.argv[1], int(sys.argv[2])))
+    raw, mime, page = sys.stdin.buffer.read(), sys.argv[1], sys.argv[2]
+    made = words(raw).encode("utf-8", "replace") if page == "text" else draw(raw, mime, int(page))
+    sys.stdout.buffer.write(made)
 
 
 if __name__ == "__main__":
