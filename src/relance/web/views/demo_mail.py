@@ -207,7 +207,7 @@ def mail_body(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     html = _open(name).get_body(("html",))
     if html is None:
         raise Http404
-    answer = HttpResponse(f'<base target="_blank">{_content(html)}')
+    answer = HttpResponse(f'{_content(html)}<base target="_blank">')
     answer._csp_replace = MAIL_CSP  # type: ignore[attr-defined]
     return answer
 
