@@ -8,6 +8,7 @@ from relance.dunning import run, services, to_chase
 from relance.dunning.gather import Window
 from relance.dunning.models import Plan, Step, ToChase
 from relance.dunning.queries import decisions
+from relance.dunning.services import marking
 from relance.dunning.services.marking import mark_listed, unmark
 from relance.ledger import services as ledger
 from relance.ledger.models import Customer
@@ -116,6 +117,32 @@ def test_a_second_pass_of_the_day_writes_nothing(
     passed(organisation)
     assert written == [0]
     assert list(ToChase.objects.values()) == kept
+
+
+def test_the_cases_of_all_that_is_marked_are_gathered_together(
+    organisation: Organisation, plan: Plan, owner: User, monkeypatch: Any
+) -> None:
+    """Not once per invoice; a customer marked already is looked at again for his other ones."""
+    shared = by_hand(plan)
+    invoices = [
+        make_invoice(make_customer(organisation, shared, f"C{n}"), f"F-{n}", TODAY - timedelta(9))
+        for n in range(4)
+    ]
+    passed(organisation)
+    real, asked = marking.cases, list[int]()
+
+    def counting(organisation: Organisation, on: Any, window: Any, plans: Any) -> Any:
+        asked.append(len(window.ids))
+        return real(organisation, on, window, plans)
+
+    monkeypatch.setattr(marking, "cases", counting)
+    twice = [*invoices, invoices[0]]
+    marked = mark_listed(
+        organisation, invoices=twice, level=2, actor=owner, on=TODAY, now=NOW, note=""
+    )
+    assert marked.done == invoices
+    assert [one for one, _why in marked.refused] == [invoices[0]]
+    assert asked == [4]
 
 
 def test_a_mark_and_its_undo_leave_things_as_they_were(

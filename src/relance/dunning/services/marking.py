@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation, User
-from relance.dunning.gather import rules_of
+from relance.dunning.gather import Window, cases, plans_of, rules_of
 from relance.dunning.models import Action, Entry, InvoiceChase
 from relance.dunning.run import refresh
 from relance.dunning.services.common import Refused, case_of, tell
@@ -46,13 +46,17 @@ def mark_listed(
     """
     marked = Marked([], [])
     rules = rules_of(organisation)
-    ids = {invoice.customer_id for invoice in invoices}
-    customers = {c.pk: c for c in Customer.objects.select_for_update().filter(pk__in=sorted(ids))}
+    ids = sorted({invoice.customer_id for invoice in invoices})
+    customers = {c.pk: c for c in Customer.objects.select_for_update().filter(pk__in=ids)}
+    gathered = cases(organisation, on, Window(ids=tuple(ids)), plans_of(organisation))
+    known = {int(case.customer): case for case in gathered} if ids else {}
     for invoice in invoices:
         customer = customers[invoice.customer_id]
-        case = case_of(organisation, customer.pk, on)
+        # taken out: a mark may change what his other invoices come to
+        case = known.pop(customer.pk, None) or case_of(organisation, customer.pk, on)
         here = lines(case, decide(case, on, rules))
         if not any(one.invoice == invoice.pk and one.level == level for one in here):
+            known[customer.pk] = case
             marked.refused.append((invoice, who_was_first(invoice)))
             continue
         mark_as_chased(customer, invoice=invoice, actor=actor, on=on, now=now, note=note)
