@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import batch_kinds, hooks
+from relance.dunning import batch_kinds, campaigns, hooks
 from relance.dunning.models import Batch, BatchLine, Entry, Plan, Template
 from relance.ledger.models import Contact, Customer
 from relance.outbox.channels.base import DeliveryError
@@ -245,6 +245,26 @@ def test_what_leaves_and_what_does_not_is_said_before(
     assert "Exclu des relances, ou encore à vérifier." in text
     assert "compta@bihan.example" in text
     assert not Message.objects.exists()
+
+
+def test_reading_one_message_after_the_other_surveys_nobody_again(
+    camille: Client, people: list[Customer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands are surveyed when the page opens and when it leaves, not at each click."""
+    batch = begun(camille, *people)
+    real, asked = campaigns.survey, list[int]()
+
+    def counting(organisation: Organisation, wish: Any, **when: Any) -> Any:
+        asked.append(len(wish.customers))
+        return real(organisation, wish, **when)
+
+    monkeypatch.setattr(campaigns, "survey", counting)
+    for query in ("", "?lire=" + str(people[1].pk), "?page=1"):
+        text = text_of(camille.get(f"{C}{batch.pk}/verifier/{query}"))
+        assert "3 e-mails partiront." in text
+    assert asked == [4]
+    Customer.objects.filter(pk=people[1].pk).update(excluded=True)
+    assert "2 e-mails partiront." in text_of(camille.get(f"{C}{batch.pk}/verifier/"))
 
 
 def test_it_leaves_once_with_its_result_per_client(camille: Client, people: list[Customer]) -> None:

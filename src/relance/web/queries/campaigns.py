@@ -1,10 +1,12 @@
 """Campaigns as pages show them: the list, who gets what, and what became of each client."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
+from django.core.cache import cache
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
@@ -19,6 +21,7 @@ from relance.outbox.models import Message, Status
 from relance.web import french
 
 PAGE = 50
+KEPT_SECONDS = 600
 REPAIR_DAYS = 30
 """Failures of older campaigns are history, not work."""
 
@@ -194,6 +197,21 @@ def several_at_one_address(items: Sequence[Item]) -> int:
         key = tuple(sorted(one.lower() for one in item.to))
         seen[key] = seen.get(key, 0) + 1
     return sum(1 for count in seen.values() if count > 1)
+
+
+def surveyed(access: Access, batch: Batch, *, on: date, anew: bool) -> list[Item]:
+    """Who would get it and who not on `on`; kept while one reads and leafs, unless `anew`.
+
+    What is kept is that of the same words and selection; launching surveys everyone again.
+    """
+    wish = campaigns.wish_of(batch)
+    said = repr((batch.pk, on, batch.subject, batch.body, batch.channel, batch.options))
+    key = f"campaign-{access.organisation.pk}-{hashlib.sha256(said.encode()).hexdigest()}"
+    known: list[Item] | None = None if anew else cache.get(key)
+    if known is None:
+        known = campaigns.survey(access.organisation, wish, on=on)
+        cache.set(key, known, KEPT_SECONDS)
+    return known
 
 
 def neighbours(access: Access, keys: Sequence[int], at: int) -> tuple[Customer | None, int]:

@@ -342,7 +342,8 @@ def _foreseen(request: HttpRequest, access: Access, batch: Batch) -> dict[str, A
     wish = campaigns.wish_of(batch)
     faults = campaigns.faults(wish.words, wish.about)
     today = today_of(request, access)
-    items = [] if faults else campaigns.survey(access.organisation, wish, on=today)
+    leafing = request.method == "GET" and bool({"page", "lire"} & request.GET.keys())
+    items = [] if faults else reads.surveyed(access, batch, on=today, anew=not leafing)
     leaving = [item for item in items if not item.code]
     page = Paginator(leaving, reads.PAGE).get_page(request.GET.get("page", "1"))
     key = request.GET.get("lire", "")
