@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
@@ -11,7 +12,7 @@ from relance.accounts.models import BankRole, CollectRole, DunningRole, Organisa
 from relance.accounts.services import add_member
 from relance.bank.models import BankAccount, Document, Link, Transaction
 from relance.bank.services import links
-from tests.bank.test_documents import paper
+from tests.bank.test_documents import paper, photo, xml_invoice
 from tests.conftest import NOW, TODAY
 from tests.web.banking import account_of, movement
 
@@ -288,6 +289,37 @@ def test_r0_does_not_see_banque_and_r1_reads_it(
     assert reader.post(url, {"choix": "ignored"}).status_code == 403
     row.refresh_from_db()
     assert row.waiver == ""
+
+
+def test_whoever_has_no_part_in_the_collection_brings_no_document(
+    as_member: Login, organisation: Organisation
+) -> None:
+    """D-22: R2 associates, but Collecte « aucun » brings nothing, not even by hand."""
+    row = movement(organisation, -1000, "METRO")
+    client = as_member(BankRole.R2, CollectRole.NONE)
+    text = page(client, organisation, f"?operation={row.pk}")
+    assert "METRO" in text
+    assert "Ajouter un justificatif" not in text
+    url = f"/d/{organisation.slug}/banque/{row.pk}/associer/"
+    sent = client.post(url, {"file": SimpleUploadedFile("a.png", photo())})
+    assert (sent.status_code, Document.objects.count()) == (403, 0)
+
+
+def test_an_employee_is_not_shown_the_look_alikes_of_others(
+    as_member: Login, organisation: Organisation
+) -> None:
+    """D-22, « Restreint : ses documents »: not even the name of another's paper."""
+    raw = xml_invoice("56.02", TODAY.isoformat(), "Papeterie Le Goff")
+    url = f"/d/{organisation.slug}/banque/justificatifs/"
+    boss = as_member(BankRole.R1, CollectRole.ALL)
+    boss.post(url, {"file": SimpleUploadedFile("patron.xml", raw)})
+    employee = as_member(BankRole.R1, CollectRole.OWN)
+    answer = employee.post(url, {"file": SimpleUploadedFile("moi.xml", raw + b"\n")}, follow=True)
+    assert "ressemble" not in answer.content.decode()
+    mine = Document.objects.latest("pk")
+    text = employee.get(f"{url}{mine.pk}/").content.decode()
+    assert "moi.xml" in text
+    assert "patron.xml" not in text
 
 
 def test_whoever_has_only_the_bank_sees_only_banque(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from django.contrib import messages as notes
+from django.core.exceptions import PermissionDenied
 from django.db import transaction as database
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -12,7 +13,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from relance.accounts.access import Access
-from relance.accounts.models import BankRole
+from relance.accounts.models import BankRole, CollectRole
 from relance.bank.models import Document, Link, Transaction
 from relance.bank.services import links, settlement
 from relance.bank.services.documents import store_document
@@ -24,7 +25,7 @@ from relance.ledger.models import Invoice
 from relance.ledger.services import LedgerError
 from relance.web.queries import bank
 from relance.web.requests import enter_bank, moment, today_of
-from relance.web.views.bank_access import back_to
+from relance.web.views.bank_access import back_to, may_upload
 
 Deed = Callable[[HttpRequest, Access, Transaction], str]
 MOST_FILES = 20
@@ -93,18 +94,20 @@ def attach(request: HttpRequest, access: Access, row: Transaction) -> str:
         raise BankRefused(_("Déposez un fichier, ou choisissez un justificatif reçu."))
     if cents is not None and len(files) + len(keys) > 1:
         raise BankRefused(_("Un montant partiel se donne pour un justificatif à la fois."))
+    if files and not may_upload(access):
+        raise PermissionDenied(CollectRole.OWN.label)
     papers = list(bank.visible_documents(access).filter(pk__in=keys))
+    for file in files:  # before anything is locked: reading a photograph takes seconds
+        stored = store_document(
+            organisation=access.organisation,
+            raw=file.read(MAX_BYTES + 1),
+            filename=file.name or "",
+            on=on,
+            now=now,
+            actor=access.user,
+        )
+        papers.append(stored.document)
     with database.atomic():
-        for file in files:
-            stored = store_document(
-                organisation=access.organisation,
-                raw=file.read(MAX_BYTES + 1),
-                filename=file.name or "",
-                on=on,
-                now=now,
-                actor=access.user,
-            )
-            papers.append(stored.document)
         for paper in papers:
             _associate(access, row, paper, cents, request)
     return ngettext("%(n)d justificatif associé.", "%(n)d justificatifs associés.", len(papers)) % {

@@ -139,7 +139,7 @@ def _take(request: HttpRequest, access: Access) -> None:
             notes.warning(request, _("%(name)s est déjà là : rien n’est ajouté.") % {"name": name})
             continue
         kept.append(stored.document)
-        if services.duplicates_of(stored.document):
+        if _look_alikes(access, stored.document):
             notes.warning(
                 request,
                 _("%(name)s ressemble à un justificatif déjà reçu : ouvrez-le pour comparer.")
@@ -182,9 +182,17 @@ def bank_document(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         "form": form,
         "may_change": _can_change(access, document),
         "links": bank_documents.links_of(document),
-        "duplicates": services.duplicates_of(document),
+        "duplicates": _look_alikes(access, document),
     }
     return render(request, "bank/document.html", context)
+
+
+def _look_alikes(access: Access, document: Document) -> list[Document]:
+    """Of the look-alikes, those that the person may see (D-22)."""
+    found = services.duplicates_of(document)
+    seen = bank.visible_documents(access).filter(pk__in=[one.pk for one in found])
+    known = set(seen.values_list("pk", flat=True))
+    return [one for one in found if one.pk in known]
 
 
 def _can_change(access: Access, document: Document) -> bool:
