@@ -142,7 +142,9 @@ def read_sheet(
             return read
         movements.append(read)
         balances.append(_amount(row, columns, "balance", decimals))
-    remarks += [Fault("bank_line_left", line=row.line) for row in rows if row not in dated]
+    remarks += [
+        Fault("bank_line_left", line=row.line) for row in rows if not _text(row, columns, "booked")
+    ]
     if not movements:
         return Fault("bank_no_statement")
     opening, closing, movements = _balanced(movements, balances)
