@@ -73,6 +73,19 @@ def test_the_words_of_the_relances_are_under_modeles(
     assert [one.subject for one in office.turn()] == ["Nos factures restées impayées"]
 
 
+def _leaves_and_only_then_raises_both_levels(office: Office, book: dict[str, Invoice]) -> None:
+    assert level_of(book["852"]) == (1, "Préavis")
+    assert level_of(book["873"]) == (0, "")
+    [mail] = office.turn()
+    assert mail.to == ["compta@garage.example"]
+    assert "F-852" in mail.text
+    assert "F-873" in mail.text
+    assert "F-883" not in mail.text
+    for number in ("852", "873"):
+        assert level_of(book[number]) == (2, "Second rappel")
+    assert level_of(book["866"]) == (1, "Préavis")
+
+
 def test_second_reminders_leave_by_mail_grouped_by_client(
     page: Page, live_server: LiveServer, owner: User, book: dict[str, Invoice], office: Office
 ) -> None:
@@ -117,17 +130,7 @@ def test_second_reminders_leave_by_mail_grouped_by_client(
     page.get_by_role("button", name="Envoyer").click()
     expect(page.locator("#batch-state")).to_contain_text("1 sur 2")
 
-    # nothing has left yet, so no level has moved
-    assert level_of(book["852"]) == (1, "Préavis")
-    assert level_of(book["873"]) == (0, "")
-    [mail] = office.turn()
-    assert mail.to == ["compta@garage.example"]
-    assert "F-852" in mail.text
-    assert "F-873" in mail.text
-    assert "F-883" not in mail.text
-    for number in ("852", "873"):
-        assert level_of(book[number]) == (2, "Second rappel")
-    assert level_of(book["866"]) == (1, "Préavis")
+    _leaves_and_only_then_raises_both_levels(office, book)
 
     # and one reads so on the client's page
     page.locator("tbody").get_by_role("link", name="Garage Le Roux").click()

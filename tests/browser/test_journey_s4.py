@@ -36,24 +36,26 @@ def window(page: Page) -> Locator:
     return page.locator("dialog[open]")
 
 
-def test_the_plan_of_the_company_is_set_up(
-    page: Page, live_server: LiveServer, owner: User, organisation: Organisation, office: Office
-) -> None:
-    """S4-01 to S4-14: the sender, then levels before and after, each with its template."""
-    for name in ("Pré-rappel", "Premier rappel"):
-        Template.objects.create(
-            organisation=organisation,
-            name=name,
-            subject=f"{name} {{{{ factures }}}}",
-            body="Bonjour",
-        )
-    log_in(page, live_server, owner.email)
+def _the_sender_is_given(page: Page) -> None:
     go(page, "Paramètres")
     page.get_by_role("link", name="Mails").click()
     expect(page.get_by_role("heading", name="Relances d’encaissements")).to_be_visible()
     page.get_by_label("Adresse d’envoi").fill("encaissements@kerdoncuff.example")
     page.get_by_role("button", name="Enregistrer", exact=True).click()
     expect(page.locator("dl.facts")).to_contain_text("encaissements@kerdoncuff.example")
+
+
+def test_the_plan_of_the_company_is_set_up(
+    page: Page, live_server: LiveServer, owner: User, organisation: Organisation, office: Office
+) -> None:
+    """S4-01 to S4-14: the sender, then levels before and after, each with its template."""
+    for name in ("Pré-rappel", "Premier rappel"):
+        subject = f"{name} {{{{ factures }}}}"
+        Template.objects.create(
+            organisation=organisation, name=name, subject=subject, body="Bonjour"
+        )
+    log_in(page, live_server, owner.email)
+    _the_sender_is_given(page)
     organisation.refresh_from_db()
     assert organisation.email_from == "encaissements@kerdoncuff.example"
 
@@ -177,7 +179,7 @@ def test_a_chantier_without_favourite_asks_for_its_recipients_once(
     # by hand, and the addresses are kept
     line(page, "F-1").get_by_role("link", name="Relancer par mail").click()
     expect(window(page)).to_contain_text("Un chantier n’a pas de destinataire favori.")
-    window(page).get_by_label("Autres adresses").fill("chef@roussel.example, ana@roussel.example")
+    window(page).get_by_label("Adresses e-mail").fill("chef@roussel.example, ana@roussel.example")
     window(page).get_by_label("Enregistrer comme favoris du chantier").check()
     window(page).get_by_role("button", name="Envoyer par mail").click()
     expect(page.locator("[data-toast]")).to_contain_text("départ dans")
