@@ -1,10 +1,12 @@
 """The calendar of a firm: one e-mail per dossier and date, whatever happens to the server."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from relance.accounts.models import BankRole, Firm, Organisation, User
+from relance.bank.services.errors import BankRefused
 from relance.ops.hooks import hooks
 from relance.outbox.models import Message, Status
 from relance.receipts import automatic
@@ -235,3 +237,35 @@ def test_a_dossier_that_is_asked_again_by_itself_begins_with_the_next_date(
     )
     run_days(today, date(2026, 1, 31))
     assert dates() == [date(2026, 1, 31)]
+
+
+@pytest.mark.parametrize("error", [BankRefused("Adresse refusée.", "BAD_ADDRESS"), RuntimeError()])
+def test_a_dossier_that_breaks_keeps_none_of_the_others_from_being_asked(
+    schedule: FirmSchedule,
+    dossier: Organisation,
+    bring: Bring,
+    add_client: AddClient,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    """S0-37: what cannot be written is an error to be seen; what breaks is tried again."""
+    other = Organisation.objects.create(name="Zinc", slug="zinc", firm=dossier.firm)
+    for one, name in ((dossier, "yann"), (other, "zoe")):
+        bring(on=JANUARY, of=one)
+        add_client(name, of=one)
+    send = automatic.send_request
+
+    def refused(**facts: Any) -> Request:
+        if facts["organisation"] == dossier:
+            raise error
+        return send(**facts)
+
+    monkeypatch.setattr(automatic, "send_request", refused)
+    day = date(2026, 1, 15)
+    automatic.tick(at(day))
+    assert Request.objects.get(organisation=other).refusal == ""
+    kept = Request.objects.filter(organisation=dossier).values_list("refusal", flat=True)
+    assert list(kept) == (["BAD_ADDRESS"] if isinstance(error, BankRefused) else [])
+    monkeypatch.undo()
+    automatic.tick(at(day, 10))
+    assert Request.objects.filter(organisation=dossier, on=day).count() == 1

@@ -3,6 +3,7 @@
 A day missed (the server was down) is caught up on the first turn after it, once (engine.md 7).
 """
 
+import logging
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -10,12 +11,15 @@ from django.db import transaction as database
 
 from relance.accounts import clock
 from relance.accounts.models import Organisation
+from relance.bank.services.errors import BankRefused
 from relance.engine import receipts as engine
 from relance.engine.calendar import next_working_day
 from relance.engine.model import Reason
 from relance.receipts.models import Answer, FileSchedule, FirmSchedule, Request
 from relance.receipts.services.asking import readers, refuse_request, to_validate
 from relance.receipts.services.sending import send_request
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -92,8 +96,17 @@ def tick(now: datetime) -> int:
             continue
         zone = organisation.zone if calendar.working_days else None
         if engine.due_since(calendar.days, calendar.after, on, working_days_of=zone):
-            made += serve(organisation, on=on, now=now) is not None
+            made += _serve_apart(organisation, on, now)
     return made
+
+
+def _serve_apart(organisation: Organisation, on: date, now: datetime) -> bool:
+    """A dossier that breaks keeps none of the others from being asked; it is tried again."""
+    try:
+        return serve(organisation, on=on, now=now) is not None
+    except Exception:
+        log.exception("the request of dossier %s broke off", organisation.pk)
+        return False
 
 
 @database.atomic
@@ -130,16 +143,23 @@ def serve(organisation: Organisation, *, on: date, now: datetime) -> Request | N
         return refuse_request(
             organisation=organisation, reason=reason, on=due, now=now, count=len(rows)
         )
-    return send_request(
-        organisation=organisation,
-        kind=Request.Kind.AUTOMATIC,
-        rows=rows,
-        users=users,
-        on=due,
-        now=now,
-        first=calendar.starting_on,
-        also=_second_contact(organisation, row),
-    )
+    try:
+        with database.atomic():
+            return send_request(
+                organisation=organisation,
+                kind=Request.Kind.AUTOMATIC,
+                rows=rows,
+                users=users,
+                on=due,
+                now=now,
+                first=calendar.starting_on,
+                also=_second_contact(organisation, row),
+            )
+    except BankRefused as refusal:  # no message can be written to these addresses
+        reason = Reason((refusal.code or "NOT_SENT")[:30])
+        return refuse_request(
+            organisation=organisation, reason=reason, on=due, now=now, count=len(rows)
+        )
 
 
 def _second_contact(organisation: Organisation, own: FileSchedule) -> list[str]:
