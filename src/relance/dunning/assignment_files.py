@@ -57,9 +57,7 @@ def read(organisation: Organisation, table: Table) -> Read:
     plan = _column(header, PLANS)
     if code is None or plan is None or code == plan:
         raise Refused(
-            _(
-                "Deux colonnes sont attendues : « Code client » et « Plan ». Ici : %(names)s."
-            )
+            _("Deux colonnes sont attendues : « Code client » et « Plan ». Ici : %(names)s.")
             % {"names": ", ".join(table.header) or "–"},
             "COLUMNS",
         )
