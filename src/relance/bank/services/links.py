@@ -80,6 +80,8 @@ def dissociate(*, link: Link, actor: User, on: date, now: datetime) -> None:
     if link.document_id is None:
         raise BankRefused(_("Annulez plutôt le règlement de cette facture."))
     row, paper = link.transaction, link.document_id
+    Transaction.objects.select_for_update().get(pk=row.pk)  # its copies are counted again
+    Document.objects.select_for_update().get(pk=paper)
     link.delete()
     renew([row.pk])
     renew_documents([paper])
@@ -97,7 +99,8 @@ def waive(
     note: str = "",
 ) -> int:
     """These want no receipt (`Transaction.Waiver`); with an empty `waiver` they want one again."""
-    ids = [row.pk for row in rows]
+    ids = sorted(row.pk for row in rows)
+    list(Transaction.objects.select_for_update().filter(pk__in=ids).order_by("pk").values("pk"))
     changed = (
         Transaction.objects.filter(pk__in=ids)
         .exclude(waiver=waiver)
