@@ -7,6 +7,7 @@ from django.test import Client
 
 from relance.accounts.models import BankRole, CollectRole, Organisation, User
 from relance.accounts.services import add_member
+from relance.bank.models import BankAccount, Transaction
 from relance.outbox.models import Message
 from relance.receipts.models import Answer, Request
 from relance.receipts.services.answers import answer_no
@@ -59,6 +60,21 @@ def test_the_window_counts_the_period_and_asks_for_it_alone(
     request = Request.objects.get()
     assert set(request.asked.values_list("transaction", flat=True)) == {o.pk for o in october}
     assert (request.first, request.last) == (date(2024, 10, 1), date(2024, 10, 31))
+
+
+def test_the_account_that_the_list_is_filtered_on_is_the_one_asked_about(
+    anne: Client,
+    dossier: Organisation,  # noqa: F811
+    bring: Bring,  # noqa: F811
+    add_client: AddClient,  # noqa: F811
+) -> None:
+    """S0-23: what leaves is what was counted."""
+    bring()
+    card = BankAccount.objects.create(organisation=dossier, number="CARTE-1")
+    paid = bring(label="CARTE")
+    Transaction.objects.filter(pk=paid.pk).update(account=card)
+    assert ask(anne, f"{ASK}?compte={card.pk}", add_client()) == 302
+    assert list(Request.objects.get().asked.values_list("transaction", flat=True)) == [paid.pk]
 
 
 def test_everybody_who_may_receive_it_is_ticked_and_the_others_say_why(

@@ -22,23 +22,32 @@ Scope = Access | FirmAccess
 
 @dataclass(frozen=True)
 class Wish:
-    """What the address asks for: a period (local dates, both included), or one transaction."""
+    """What the address asks for: a period (local dates, both included), of one account when it
+    names one, or one transaction."""
 
     first: date | None = None
     last: date | None = None
     operation: int | None = None
+    account: int | None = None
 
     @classmethod
     def read(cls, data: QueryDict) -> "Wish":
-        """From `?du=&au=` or `?operation=`; what is no date or number is as if absent."""
+        """From `?du=&au=&compte=` or `?operation=`; what is no date or number is as if absent."""
         operation = data.get("operation", "")
         if operation.isdecimal() and len(operation) < 19:
             return cls(operation=int(operation))
-        return cls(_day(data.get("du", "")), _day(data.get("au", "")))
+        account = data.get("compte", "")
+        return cls(
+            _day(data.get("du", "")),
+            _day(data.get("au", "")),
+            account=int(account) if account.isdecimal() and len(account) < 19 else None,
+        )
 
     def rows(self, access: Access) -> QuerySet[Transaction]:
         """The set *À valider* that it means, newest first (S0-23)."""
         rows = to_validate(access.organisation, self.first, self.last)
+        if self.account is not None:
+            rows = rows.filter(account_id=self.account)
         return rows if self.operation is None else rows.filter(pk=self.operation)
 
 
