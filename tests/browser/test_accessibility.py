@@ -29,7 +29,8 @@ from tests.web.test_strangers import addresses
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-DOWNLOADS = ("eml", "document", "export", "download")
+DOWNLOADS = ("eml", "document", "export", "download", "receipts_preview", "mail_body")
+"""What is no page of ours, or a message sealed from every script, axe's too."""
 
 
 @pytest.fixture
