@@ -103,9 +103,38 @@ class Organisation(models.Model):
     timezone = models.CharField(max_length=40, default="Europe/Paris")
     send_at = models.TimeField(default=time(8, 30), help_text="Local hour of the daily run (D-14).")
     sending_on = models.BooleanField(default=True, help_text="The switch over automatic sending.")
+    test_to = models.EmailField(
+        blank=True, help_text="Test mode: everything leaves to this address instead."
+    )
+    test_since = models.DateTimeField(null=True)
+    fresh_days = models.PositiveSmallIntegerField(
+        null=True, default=7, help_text="Nothing automatic on an import older than this; null: off."
+    )
+    legal_form = models.CharField(max_length=120, blank=True, help_text="With capital and RCS.")
+    bic = models.CharField(max_length=11, blank=True)
+    logo = models.FileField(upload_to="logos/", blank=True, max_length=200)
+    letter_footer = models.CharField(max_length=300, blank=True)
+    inbound_key = models.CharField(
+        max_length=24, blank=True, help_text="The part of its mail address that names it."
+    )
+    contract_rate_bp = models.PositiveIntegerField(
+        null=True, help_text="Penalty rate of its terms of sale, hundredths of a percent a year."
+    )
+    interest_first = models.BooleanField(
+        default=False, help_text="Part payments go to interest before the principal (A5)."
+    )
     tolerance_cents = models.PositiveIntegerField(default=0)
     by_hand_modes = models.JSONField(default=list, help_text="Payment modes never chased alone.")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["inbound_key"],
+                condition=~models.Q(inbound_key=""),
+                name="one_organisation_per_inbound_key",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from relance.accounts.models import Organisation, User
 from relance.ledger.models import Customer, Invoice
+from relance.outbox.models import Mailbox, OwnFile
 
 
 class Channel(models.TextChoices):
@@ -26,6 +27,8 @@ class Template(models.Model):
     language = models.CharField(max_length=2, default="fr")
     subject = models.CharField(_("objet"), max_length=200, blank=True)
     body = models.TextField(_("texte"))
+    files = models.ManyToManyField(OwnFile, blank=True, related_name="templates")
+    with_rib = models.BooleanField(_("Joindre le RIB"), default=False)
 
     class Meta:
         constraints = [
@@ -64,6 +67,9 @@ class Plan(models.Model):
     minimum_cents = models.PositiveBigIntegerField(default=0)
     paused = models.BooleanField(_("en pause"), default=False)
     is_default = models.BooleanField(default=False, help_text="Given to new customers.")
+    mailbox = models.ForeignKey(
+        Mailbox, models.SET_NULL, null=True, blank=True, related_name="plans"
+    )
 
     class Meta:
         constraints = [
@@ -203,6 +209,7 @@ class Action(models.Model):
     closed_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     withdrawn_reason = models.CharField(max_length=30, blank=True)
     note = models.TextField(blank=True)
+    result = models.CharField(max_length=20, blank=True, help_text="Of a call or a task.")
 
     class Meta:
         constraints = [

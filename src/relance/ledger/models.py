@@ -77,6 +77,7 @@ class Contact(models.Model):
     is_default = models.BooleanField(_("destinataire par défaut"), default=False)
     invalid_since = models.DateField(null=True, blank=True)
     invalid_reason = models.CharField(max_length=300, blank=True)
+    absent_until = models.DateField(null=True, blank=True)
     search = FoldedField(max_length=500, sources=["name", "email", "phone"])
 
     class Meta:

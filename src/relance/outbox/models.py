@@ -37,6 +37,11 @@ class Mailbox(models.Model):
         TLS = "tls", _("TLS (port 465)")
         NONE = "none", _("Aucun chiffrement")
 
+    class Auth(models.TextChoices):
+        PASSWORD = "password", _("Mot de passe")
+        GOOGLE = "google", _("Compte Google")
+        MICROSOFT = "microsoft", _("Compte Microsoft 365")
+
     organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
     owner = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="mailboxes")
     name = models.CharField(_("nom affiché"), max_length=120, blank=True)
@@ -45,7 +50,14 @@ class Mailbox(models.Model):
     port = models.PositiveIntegerField(_("port"), default=587)
     security = models.CharField(max_length=10, choices=Security.choices, default=Security.STARTTLS)
     username = models.CharField(_("identifiant"), max_length=200, blank=True)
+    auth = models.CharField(max_length=10, choices=Auth.choices, default=Auth.PASSWORD)
     secret = models.TextField(blank=True, help_text="The password, encrypted.")
+    refresh_secret = models.TextField(blank=True, help_text="XOAUTH2, encrypted.")
+    access_secret = models.TextField(blank=True, help_text="XOAUTH2, encrypted.")
+    access_until = models.DateTimeField(null=True)
+    per_minute = models.PositiveIntegerField(null=True, help_text="Messages; null: no limit.")
+    per_day = models.PositiveIntegerField(null=True, help_text="Messages in 24 h; null: no limit.")
+    domain = models.JSONField(null=True, help_text="What the last look at SPF, DKIM, DMARC found.")
     is_default = models.BooleanField(default=False, help_text="The organisation's sender.")
     checked_at = models.DateTimeField(
         null=True, help_text="When it last worked; null until it has, with its present settings."
@@ -168,6 +180,12 @@ class Message(models.Model):
     batch_id = models.BigIntegerField(null=True, help_text="Of the batch that it belongs to.")
     request_id = models.BigIntegerField(null=True, help_text="Of the request for receipts.")
     message_ref = models.CharField(max_length=200, unique=True, help_text="The Message-ID header.")
+    in_reply_to = models.CharField(max_length=200, blank=True, help_text="A Message-ID.")
+    thread = models.TextField(blank=True, help_text="The References header: oldest first.")
+    provider_ref = models.CharField(
+        max_length=120, blank=True, help_text="Of the postal or SMS provider that took it."
+    )
+    diverted_to = models.EmailField(blank=True, help_text="Test mode: where it went instead.")
     made_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     made_at = models.DateTimeField()
     claimed_by = models.CharField(max_length=80, blank=True)
@@ -290,3 +308,125 @@ class Attempt(models.Model):
     outcome = models.CharField(max_length=10, choices=Outcome.choices)
     code = models.PositiveSmallIntegerField(null=True)
     answer = models.TextField(blank=True)
+
+
+class OwnFile(models.Model):
+    """A file of the organisation's that may go with its messages; never changed once kept."""
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    name = models.CharField(max_length=120)
+    mime = models.CharField(max_length=100)
+    size = models.PositiveIntegerField(help_text="Bytes.")
+    sha256 = models.CharField(max_length=64)
+    file = models.FileField(upload_to="own/", max_length=200)
+    added_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    added_at = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True, help_text="Offered no more; messages keep it.")
+
+
+class Tracking(models.Model):
+    """What a provider told about a message after it took it: posted, delivered, returned…"""
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    message = models.ForeignKey(Message, models.CASCADE, related_name="tracking")
+    at = models.DateTimeField()
+    status = models.CharField(max_length=20)
+    detail = models.TextField(blank=True)
+    proof = models.FileField(upload_to="proofs/", blank=True, max_length=200)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["message", "status", "at"], name="one_tracking_event")
+        ]
+
+
+class PostalAccount(models.Model):
+    """The account at a provider that prints and posts letters; `secrets` are encrypted JSON."""
+
+    organisation = models.OneToOneField(Organisation, models.CASCADE, related_name="postal")
+    provider = models.CharField(max_length=20)
+    secrets = models.TextField(blank=True)
+    service = models.CharField(max_length=20, blank=True, help_text="Of simple letters.")
+    colour = models.BooleanField(default=False)
+    duplex = models.BooleanField(default=False)
+    active = models.BooleanField(default=False)
+    checked_at = models.DateTimeField(null=True)
+    check_error = models.TextField(blank=True)
+
+
+class SmsAccount(models.Model):
+    """An SMS provider reached over HTTP; `secrets` (headers, body) are encrypted JSON."""
+
+    organisation = models.OneToOneField(Organisation, models.CASCADE, related_name="sms")
+    provider = models.CharField(max_length=20)
+    url = models.URLField(max_length=300, blank=True)
+    sender = models.CharField(max_length=11, blank=True)
+    secrets = models.TextField(blank=True)
+    active = models.BooleanField(default=False)
+    checked_at = models.DateTimeField(null=True)
+    check_error = models.TextField(blank=True)
+
+
+class Inbox(models.Model):
+    """Where replies, bounces and documents come in: a mailbox read by IMAP, or a webhook.
+
+    Without an organisation it is the installation's own, read for all of them.
+    """
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, null=True, related_name="+")
+    address = models.EmailField(blank=True)
+    host = models.CharField(max_length=200, blank=True)
+    port = models.PositiveIntegerField(default=993)
+    username = models.CharField(max_length=200, blank=True)
+    secret = models.TextField(blank=True, help_text="The password, encrypted.")
+    folder = models.CharField(max_length=100, default="INBOX")
+    uid_validity = models.BigIntegerField(null=True)
+    last_uid = models.BigIntegerField(default=0)
+    token_hash = models.CharField(max_length=64, blank=True, help_text="Of the webhook's secret.")
+    checked_at = models.DateTimeField(null=True)
+    check_error = models.TextField(blank=True)
+    failures = models.PositiveSmallIntegerField(default=0)
+    paused_until = models.DateTimeField(null=True)
+    retired_at = models.DateTimeField(null=True)
+
+
+class Inbound(models.Model):
+    """A mail that came in, kept as it came: reply, bounce, absence, complaint, documents."""
+
+    class Kind(models.TextChoices):
+        REPLY = "reply", _("Réponse")
+        HARD = "hard", _("Adresse refusée")
+        SOFT = "soft", _("Refus passager")
+        AUTO_REPLY = "auto_reply", _("Réponse automatique")
+        COMPLAINT = "complaint", _("Plainte")
+        DOCUMENTS = "documents", _("Documents")
+        OTHER = "other", _("Autre")
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    inbox = models.ForeignKey(Inbox, models.SET_NULL, null=True, related_name="+")
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the raw mail.")
+    raw = models.FileField(upload_to="inbound/", max_length=200)
+    received_at = models.DateTimeField()
+    sender = models.CharField(max_length=200, blank=True)
+    subject = models.CharField(max_length=300, blank=True)
+    text = models.TextField(blank=True)
+    address = models.CharField(max_length=200, blank=True, help_text="The one that failed.")
+    code = models.CharField(max_length=12, blank=True, help_text="Enhanced status (RFC 3463).")
+    detail = models.TextField(blank=True)
+    message = models.ForeignKey(Message, models.SET_NULL, null=True, related_name="answers")
+    customer = models.ForeignKey(Customer, models.SET_NULL, null=True, related_name="+")
+    absent_until = models.DateField(null=True)
+    seen_at = models.DateTimeField(null=True)
+    seen_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organisation", "digest"], name="one_inbound_mail")
+        ]
+        indexes = [
+            models.Index(fields=["organisation", "customer", "-id"], name="inbound_by_customer"),
+            models.Index(
+                fields=["organisation", "-id"], name="inbound_unseen", condition=Q(seen_at=None)
+            ),
+        ]
