@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from django.core.files.base import File
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import arrivals, run
+from relance.dunning import arrivals, refreshing, run
 from relance.dunning.models import Assignment, Outlook, Plan
 from relance.ledger import imports
 from relance.ledger import services as ledger
@@ -67,7 +67,7 @@ def test_a_payment_in_the_file_changes_what_is_next_at_once(
     due = TODAY - timedelta(days=3)
     customer = make_customer(organisation, plan, "Delmas", code="DELMAS")
     make_invoice(customer, "F-1", due, 120_00)
-    run.refresh(organisation, [customer.pk], on=TODAY, now=NOW)
+    refreshing.refresh(organisation, [customer.pk], on=TODAY, now=NOW)
     assert Outlook.objects.get(customer=customer).next_level == 2
     head = f"{HEAD};Code client"
     imported(
@@ -85,7 +85,7 @@ def test_a_contact_in_the_file_makes_the_customer_reachable_at_once(
     known = {"email": "vieux@delmas.example", "email_invalid_since": TODAY}
     customer = make_customer(organisation, plan, "Delmas", code="DELMAS", **known)
     make_invoice(customer, "F-1", TODAY - timedelta(days=7))
-    run.refresh(organisation, [customer.pk], on=TODAY, now=NOW)
+    refreshing.refresh(organisation, [customer.pk], on=TODAY, now=NOW)
     assert Outlook.objects.get(customer=customer).code == "NO_RECIPIENT"
     people = ["Code client;Nom;E-mail", "DELMAS;Delmas;vieux@delmas.example"]
     imported(organisation, owner, "\n".join([*people, "DELMAS;Delmas;anne@delmas.example"]))

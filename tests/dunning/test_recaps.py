@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from relance.accounts.models import DunningRole, Membership, Organisation, Subscription, User
-from relance.dunning import recaps, run
+from relance.dunning import recaps, refreshing, run
 from relance.dunning.models import Plan
 from relance.ledger.models import Customer
 from relance.ops.smtp_sink import Sink
@@ -301,7 +301,7 @@ def test_the_forewarning_tells_who_at_which_level_for_how_much(
 ) -> None:
     customer = make_customer(organisation, plan, "Alpha")
     make_invoice(customer, "F-1", TODAY - timedelta(days=6), 123_456)
-    run.refresh(organisation, [customer.pk], on=TODAY, now=at(TODAY))
+    refreshing.refresh(organisation, [customer.pk], on=TODAY, now=at(TODAY))
 
     assert _left_tomorrow(organisation, owner, sink, TODAY + timedelta(days=1)) == 1
 
@@ -323,7 +323,7 @@ def test_suspended_sending_is_not_foreseen(
 ) -> None:
     customer = make_customer(organisation, plan, "Alpha")
     make_invoice(customer, "F-1", TODAY - timedelta(days=6), 123_456)
-    run.refresh(organisation, [customer.pk], on=TODAY, now=at(TODAY))
+    refreshing.refresh(organisation, [customer.pk], on=TODAY, now=at(TODAY))
     Organisation.objects.update(sending_on=False)
     asked(organisation, owner, FOREWARNING)
     recaps.work(local(TODAY, 16))

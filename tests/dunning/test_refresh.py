@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from relance.accounts.models import User
-from relance.dunning import run, services
+from relance.dunning import refreshing, run, services
 from relance.dunning.models import Action, Entry, Outlook, Plan, Step
 from relance.dunning.services.undo import cancel_message, unskip_action
 from relance.history.models import Event
@@ -33,7 +33,7 @@ def pass_of(customer: Customer, on: date) -> None:
 
 
 def look_again(customer: Customer) -> None:
-    run.refresh(customer.organisation, [customer.pk], on=TODAY, now=at(TODAY))
+    refreshing.refresh(customer.organisation, [customer.pk], on=TODAY, now=at(TODAY))
 
 
 def when(actor: User | None = None) -> dict[str, object]:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import run, services, to_chase
+from relance.dunning import refreshing, run, services, to_chase
 from relance.dunning.gather import Window
 from relance.dunning.models import Plan, Step, ToChase
 from relance.dunning.queries import decisions
@@ -81,10 +81,10 @@ def test_a_change_of_facts_is_seen_at_the_next_look(organisation: Organisation, 
     passed(organisation)
     assert [row[5] for row in copy()] == [150_00]
     ledger.open_dispute(invoice=one, category="", note="", on=TODAY, now=NOW)
-    run.refresh(organisation, [customer.pk], on=TODAY, now=NOW)
+    refreshing.refresh(organisation, [customer.pk], on=TODAY, now=NOW)
     assert {row[0] for row in copy()} == {"F-2"}
     ledger.exclude(customer=customer, on=TODAY, now=NOW)
-    run.refresh(organisation, [customer.pk], on=TODAY, now=NOW)
+    refreshing.refresh(organisation, [customer.pk], on=TODAY, now=NOW)
     assert copy() == set()
 
 

@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 
 from relance.accounts.models import Organisation, User
 from relance.accounts.services import found_organisation
-from relance.dunning import run
+from relance.dunning import refreshing, run
 from relance.dunning.models import Entry, Outlook, Plan
 from relance.ledger.models import Customer, Invoice
 from relance.ops.smtp_sink import Sink
@@ -84,7 +84,7 @@ def test_a_command_asks_which_dossier_when_there_are_several(late: Invoice, owne
 
 
 def test_doctor_is_content_then_names_each_difference(late: Invoice) -> None:
-    run.refresh(late.organisation, [late.customer_id], on=TODAY, now=NOW)
+    refreshing.refresh(late.organisation, [late.customer_id], on=TODAY, now=NOW)
     assert "Tout concorde" in said("doctor")
     Invoice.objects.update(balance_cents=1)
     Outlook.objects.update(code="NO_PLAN")

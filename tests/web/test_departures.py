@@ -10,7 +10,7 @@ from django.test import Client
 from relance.accounts import clock
 from relance.accounts.models import DunningRole, Organisation, User
 from relance.accounts.services import add_member
-from relance.dunning import recap_facts, run
+from relance.dunning import recap_facts, refreshing, run
 from relance.dunning.hooks import hooks
 from relance.dunning.models import Entry, Plan, Step
 from relance.history.models import Event
@@ -29,7 +29,7 @@ D = "/d/ateliers-kerdoncuff/avant-envoi/"
 
 def look(organisation: Organisation, on: date = TODAY) -> None:
     """Outlooks as of the day, with nothing sent."""
-    run.refresh_all(organisation, on=on, now=at(on))
+    refreshing.refresh_all(organisation, on=on, now=at(on))
 
 
 def page(client: Client, query: str = "") -> str:

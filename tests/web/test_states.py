@@ -10,7 +10,7 @@ from django.test import Client
 from relance.accounts import clock
 from relance.accounts.models import DunningRole, Organisation, User
 from relance.accounts.services import add_member
-from relance.dunning import run, services
+from relance.dunning import refreshing, run, services
 from relance.dunning.models import Action, Outlook, Plan, Step
 from relance.ledger import services as ledger
 from relance.ledger.models import Customer
@@ -338,7 +338,7 @@ def test_one_trouble_is_one_line(camille: Client, customer: Customer) -> None:
     Message.objects.update(status=Status.FAILED, error="550 5.1.1 unknown user")
     Message.objects.get().lines.update(live=False)
     Customer.objects.filter(pk=customer.pk).update(email_invalid_since=TODAY)
-    run.refresh(customer.organisation, [customer.pk], on=TODAY, now=NOW)
+    refreshing.refresh(customer.organisation, [customer.pk], on=TODAY, now=NOW)
     assert Outlook.objects.get().code == "NO_RECIPIENT"
     text = camille.get(f"{D}/").content.decode()
     errors = text.split('aria-labelledby="s-errors"')[1].split("</section>")[0]

@@ -6,9 +6,9 @@ from datetime import date
 from django.db.models import F, Max, Q
 
 from relance.accounts.models import Organisation
+from relance.dunning.deciding import decide_window, windows
 from relance.dunning.gather import plans_of, rules_of
 from relance.dunning.models import Entry, Outlook
-from relance.dunning.run import decide_window, windows
 
 
 def differences(organisation: Organisation, on: date) -> Iterator[str]:

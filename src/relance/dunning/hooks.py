@@ -9,12 +9,14 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
 from relance.accounts import clock
-from relance.accounts.bulk import create_many, upsert_many
+from relance.accounts.bulk import create_many
 from relance.accounts.models import Organisation, User
 from relance.dunning import chosen
+from relance.dunning.hours import due_now, next_departure
+from relance.dunning.levels_shown import save_chases
 from relance.dunning.models import Action, Entry, InvoiceChase
 from relance.dunning.rechecking import Origin, origin_of, recheck_some, stopped_facts
-from relance.dunning.run import due_now, next_departure, refresh
+from relance.dunning.refreshing import refresh
 from relance.history import services as history
 from relance.history.services import Fact
 from relance.ledger import services as ledger
@@ -222,14 +224,3 @@ def close_actions(sent: Sequence[Message], *, on: date) -> None:
                 withdrawn_reason="",
             )
     chosen.close_actions([m for m in sent if origin_of(m) is Origin.HAND], on=on)
-
-
-def save_chases(chases: list[InvoiceChase]) -> None:
-    """Insert or replace the copies for lists; an ad-hoc message changes the date only."""
-    levelled = {chase.invoice_id: chase for chase in chases if chase.level}
-    dated = {chase.invoice_id: chase for chase in chases if chase.invoice_id not in levelled}
-    for rows, fields in (
-        (levelled, ["level", "level_name", "last_on"]),
-        (dated, ["last_on"]),
-    ):
-        upsert_many(InvoiceChase, list(rows.values()), unique="invoice", update=fields)

@@ -7,13 +7,24 @@ does not count (engine rules, section 4): what was done under the new plan does,
 from collections import defaultdict
 from collections.abc import Sequence
 
-from relance.accounts.bulk import update_many
+from relance.accounts.bulk import update_many, upsert_many
 from relance.accounts.models import Organisation
 from relance.dunning.models import Entry, InvoiceChase, Plan
 from relance.engine.progress import progress
 from relance.outbox.models import MessageInvoice, Status
 
 CHUNK = 1000
+
+
+def save_chases(chases: list[InvoiceChase]) -> None:
+    """Insert or replace the copies for lists; an ad-hoc message changes the date only."""
+    levelled = {chase.invoice_id: chase for chase in chases if chase.level}
+    dated = {chase.invoice_id: chase for chase in chases if chase.invoice_id not in levelled}
+    for rows, fields in (
+        (levelled, ["level", "level_name", "last_on"]),
+        (dated, ["last_on"]),
+    ):
+        upsert_many(InvoiceChase, list(rows.values()), unique="invoice", update=fields)
 
 
 def follow_plan(organisation: Organisation, customers: Sequence[int], plan: Plan) -> None:

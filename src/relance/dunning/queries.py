@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from relance.accounts import clock
 from relance.accounts.models import Organisation
-from relance.dunning import messages, run
+from relance.dunning import hours, messages
 from relance.dunning.gather import HELD, Window, cases, plans_of, rules_of
 from relance.dunning.models import Outlook
 from relance.engine import model as engine
@@ -169,7 +169,7 @@ def next_departure(
 
 def departure_day(organisation: Organisation, now: datetime) -> date:
     """The local date of the next departure."""
-    return clock.local_date(organisation, run.next_departure(organisation, now))
+    return clock.local_date(organisation, hours.next_departure(organisation, now))
 
 
 def leaving_on(
@@ -203,4 +203,36 @@ def messages_on(organisation: Organisation, customer_id: int, on: date) -> Seque
         Message.objects.filter(organisation=organisation, customer_id=customer_id, on=on).order_by(
             "id"
         )
+    )
+
+
+class Look(NamedTuple):
+    """`asked` answers for the date asked, `now` for today; `planned` starts today.
+
+    `after_writing`: what is planned if somebody writes to the customer today, instead (S3-16).
+    """
+
+    asked: Explanation
+    now: Explanation
+    planned: tuple[Planned, ...]
+    after_writing: tuple[Planned, ...]
+
+
+def look_at(
+    organisation: Organisation, customer_id: int, *, on: date, today: date, days: int = 60
+) -> Look:
+    """Everything about one customer, with the facts of `on` and of `today` (local dates).
+
+    One gathering serves today's answer and the days to come; another date costs one more.
+    """
+    rules = rules_of(organisation)
+    now = explain(organisation, customer_id, on=today, today=today)
+    asked = now if on == today else explain(organisation, customer_id, on=on, today=today)
+    written = engine.Entry(today, None, None, 0, "ad_hoc", True)
+    case = now.case._replace(history=(*now.case.history, written))
+    return Look(
+        asked,
+        now,
+        forecast(now.case, today, days, rules),
+        forecast(case, today, days, rules),
     )

@@ -20,7 +20,7 @@ from django.utils.translation import override
 
 from relance.accounts.access import open_organisation
 from relance.accounts.models import DunningRole, Organisation, Subscription, User
-from relance.dunning import recap_facts, run
+from relance.dunning import recap_facts, refreshing
 from relance.dunning.models import Run
 from relance.dunning.recap_mail import Mail, written
 from relance.engine.calendar import is_working_day, next_working_day
@@ -181,7 +181,7 @@ def _look_again(organisation: Organisation, local: datetime, now: datetime) -> N
     """What À relancer lists is as old as the last pass: on Monday morning, since Friday."""
     done = Run.objects.filter(organisation=organisation, on=local.date(), finished_at__isnull=False)
     if not done.exists():
-        run.refresh_all(organisation, on=local.date(), now=now)
+        refreshing.refresh_all(organisation, on=local.date(), now=now)
 
 
 def _pass_to_come(organisation: Organisation, local: datetime) -> bool:

@@ -22,33 +22,20 @@ from django.db import connection, transaction
 from relance.accounts import clock
 from relance.accounts.models import Organisation
 from relance.dunning import messages, missing_pdf, outlooks, rechecking, to_chase, todo
-from relance.dunning.gather import Window, cases, plans_of, rules_of
-from relance.dunning.models import Entry, Run
-from relance.dunning.outlooks import State
+from relance.dunning.deciding import Decided, decide_window, windows
+from relance.dunning.gather import Window, plans_of, rules_of
+from relance.dunning.hours import due_now
+from relance.dunning.models import Run
 from relance.engine import model as engine
-from relance.engine.calendar import is_working_day, next_working_day
 from relance.engine.decide import decide
 from relance.engine.deeds import done
 from relance.ledger import services as ledger
-from relance.ledger.models import Customer
 from relance.outbox import services as outbox
 
 log = logging.getLogger(__name__)
 
-CHUNK = 3_000
 LARGE = 7
-"""Above this many windows of `CHUNK` customers, two processes share the pass."""
-LATEST_HOUR = 19
-"""A day missed until this local hour waits for the next one: nobody is chased at night."""
-
-
-class Decided(NamedTuple):
-    """What one chunk of customers came to."""
-
-    wanted: list[messages.Wanted]
-    decisions: dict[int, engine.Decision]
-    outlooks: dict[int, State]
-    lines: dict[int, list[to_chase.Line]]
+"""Above this many windows of `deciding.CHUNK` customers, two processes share the pass."""
 
 
 def run(
@@ -145,40 +132,6 @@ def pass_window(task: Task, window: Window) -> Counts:
     return counts
 
 
-def windows(organisation: Organisation, size: int = CHUNK) -> Iterator[Window]:
-    """Consecutive ranges of customer ids, `size` customers each."""
-    last = 0
-    while True:
-        ids = list(
-            Customer.objects.filter(organisation=organisation, id__gt=last)
-            .order_by("id")
-            .values_list("id", flat=True)[:size]
-        )
-        if not ids:
-            return
-        yield Window(ids[0], ids[-1])
-        last = ids[-1]
-
-
-def decide_window(
-    organisation: Organisation,
-    on: date,
-    window: Window,
-    plans: dict[int, engine.Plan],
-    rules: engine.Rules,
-) -> Decided:
-    """Gather and decide; writes nothing."""
-    decided = Decided([], {}, {}, {})
-    for case in cases(organisation, on, window, plans):
-        decision = decide(case, on, rules)
-        key = int(case.customer)
-        decided.outlooks[key] = outlooks.short(decision)
-        decided.decisions[key] = decision
-        decided.lines[key] = to_chase.lines(case, decision)
-        decided.wanted.extend(messages.Wanted(action, case) for action in decision.automatic)
-    return decided
-
-
 def _apply(organisation: Organisation, task: Task, window: Window, decided: Decided) -> Counts:
     """Write what was decided; the words and what is known are made ready before the transaction."""
     drafts = _drafts(organisation, task, decided.wanted) if organisation.sending_on else []
@@ -247,64 +200,6 @@ def _drafts(
     return drafts
 
 
-def refresh(
-    organisation: Organisation, customers: Sequence[int], *, on: date, now: datetime
-) -> None:
-    """Look again at a few customers after something changed: their outlook and their to-do.
-
-    What the engine no longer wants of people is withdrawn at once, with its reason. What it wants
-    today is opened at once when the pass of `on` has begun; before, the pass opens it. Nothing is
-    sent or queued.
-    """
-    if customers:
-        _look_again(organisation, Window(ids=tuple(sorted(set(customers)))), on, now)
-
-
-def _look_again(organisation: Organisation, window: Window, on: date, now: datetime) -> None:
-    plans, rules = plans_of(organisation), rules_of(organisation)
-    decided = decide_window(organisation, on, window, plans, rules)
-    passed = Run.objects.filter(organisation=organisation, on=on).exists()
-    with transaction.atomic():
-        todo.update(
-            organisation,
-            todo.Day(on, now),
-            window,
-            decided.decisions,
-            opens=passed,
-            spared=_before_todays_deeds(organisation, on, window, plans, rules),
-        )
-        outlooks.write(outlooks.changed(organisation, on, window, decided.outlooks))
-        to_chase.write(organisation, to_chase.changed(organisation, window, decided.lines))
-
-
-def _before_todays_deeds(
-    organisation: Organisation,
-    on: date,
-    window: Window,
-    plans: dict[int, engine.Plan],
-    rules: engine.Rules,
-) -> dict[int, engine.Decision]:
-    """Decisions without what people did today, for those customers of whom something was done.
-
-    The actions of one day are re-checked together before the first of them (3.10): doing one
-    takes none of the others off the list before the next pass.
-    """
-    deeds = Entry.objects.filter(
-        window.q(), organisation=organisation, on=on, action_id__isnull=False, void=False
-    )
-    ids = tuple(sorted(set(deeds.values_list("customer_id", flat=True))))
-    if not ids:
-        return {}
-    found = cases(organisation, on, Window(ids=ids), plans, without_actions_of=on)
-    return {int(case.customer): decide(case, on, rules) for case in found}
-
-
-def refresh_all(organisation: Organisation, *, on: date, now: datetime) -> None:
-    """Look again at every customer, window by window, without queuing anything."""
-    for window in windows(organisation):
-        _look_again(organisation, window, on, now)
-
-
 def tick(now: datetime) -> list[Run]:
     """Run every organisation whose hour has come and whose day is not done (D-14).
 
@@ -321,23 +216,6 @@ def tick(now: datetime) -> list[Run]:
         except Exception:
             log.exception("the day's run of organisation %s broke off", organisation.pk)
     return runs
-
-
-def due_now(organisation: Organisation, on: date, now: datetime) -> bool:
-    """Between the organisation's hour and the evening of local day `on`."""
-    start = clock.local_moment(organisation, on)
-    latest = start.replace(minute=0) + timedelta(
-        hours=max(1, LATEST_HOUR - organisation.send_at.hour)
-    )
-    return start <= now < latest
-
-
-def next_departure(organisation: Organisation, now: datetime) -> datetime:
-    """The next moment (UTC) at which automatic messages may leave."""
-    on = clock.local_date(organisation, now)
-    if not (is_working_day(organisation.zone, on) and now < clock.local_moment(organisation, on)):
-        on = next_working_day(organisation.zone, on + timedelta(days=1))
-    return clock.local_moment(organisation, on)
 
 
 def _claim(organisation: Organisation, on: date, now: datetime) -> bool:

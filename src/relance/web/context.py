@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from relance.accounts import clock
 from relance.accounts.access import Access, FirmAccess, firms_of, organisations_of
 from relance.accounts.models import BankRole, DunningRole
-from relance.dunning import run
+from relance.dunning import hours
 from relance.dunning.models import Outlook, Plan, Run
 from relance.outbox.models import Message, Status
 from relance.web import french
@@ -159,7 +159,7 @@ def _foot(access: Access, now: datetime) -> dict[str, Any]:
         return {"state": "suspended", "title": _("Envois suspendus"), "detail": detail, "url": url}
     zone = ZoneInfo(organisation.timezone)
     today = clock.local_date(organisation, now)
-    departure = run.next_departure(organisation, now).astimezone(zone)
+    departure = hours.next_departure(organisation, now).astimezone(zone)
     hour = departure.strftime("%H:%M")
     if departure.date() == today:
         return {

@@ -11,7 +11,7 @@ from relance.accounts.models import User
 from relance.dunning import messages
 from relance.dunning.gather import rules_of
 from relance.dunning.models import Action, Channel
-from relance.dunning.run import refresh
+from relance.dunning.refreshing import refresh
 from relance.dunning.services.common import (
     Refused,
     case_of,

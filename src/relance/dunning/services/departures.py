@@ -19,7 +19,7 @@ from relance.accounts.models import Organisation, User
 from relance.dunning import messages, templating
 from relance.dunning import queries as dunning
 from relance.dunning.hooks import ended
-from relance.dunning.run import refresh
+from relance.dunning.refreshing import refresh
 from relance.dunning.services.common import Refused
 from relance.dunning.services.undo import cancel_message
 from relance.engine import model as engine

@@ -10,7 +10,7 @@ from relance.accounts.models import Organisation, User
 from relance.dunning.gather import rules_of
 from relance.dunning.levels_shown import follow_plan
 from relance.dunning.models import Action, Assignment, InvoiceChase, Plan
-from relance.dunning.run import refresh
+from relance.dunning.refreshing import refresh
 from relance.dunning.services.common import Refused, case_of, chased, enter, tell
 from relance.engine import deeds
 from relance.engine import model as engine

@@ -11,7 +11,7 @@ from relance.accounts.models import Organisation, User
 from relance.dunning import templating
 from relance.dunning.gather import to_engine
 from relance.dunning.models import Action, Assignment, Channel, Entry, Plan, Step, Template
-from relance.dunning.run import refresh
+from relance.dunning.refreshing import refresh
 from relance.dunning.services.common import Refused
 from relance.dunning.services.switch import switch_sending
 from relance.engine.plan_rules import PlanFault, validate_plan

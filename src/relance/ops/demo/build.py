@@ -17,7 +17,7 @@ from django.db.models import Q
 from relance.accounts import clock
 from relance.accounts.models import DunningRole, Organisation, User
 from relance.accounts.services import add_member, found_organisation
-from relance.dunning import run, services
+from relance.dunning import refreshing, run, services
 from relance.dunning.models import Action, Outlook, Plan, Step, Template
 from relance.engine.calendar import is_working_day
 from relance.engine.wording import MONTHS
@@ -252,7 +252,7 @@ class Builder:
             for deed in talks:
                 self._do(deed, day, noon)
             spoken_to = {self.customers[deed.client].pk for deed in talks}
-            run.refresh(self.organisation, sorted(spoken_to), on=day, now=noon)
+            refreshing.refresh(self.organisation, sorted(spoken_to), on=day, now=noon)
             with_actions = Action.objects.filter(customer__in=spoken_to, status=Action.Status.OPEN)
             self.touched -= spoken_to - set(with_actions.values_list("customer_id", flat=True))
             if day > self.world.frame.recently or day.weekday() in LIST_DAYS:
@@ -449,4 +449,4 @@ class Builder:
         """What lists say of each customer is of today, even before the first run of the day."""
         today = clock.local_date(self.organisation, self.until)
         ids = [one.pk for one in self.customers]
-        run.refresh(self.organisation, ids, on=today, now=self.until)
+        refreshing.refresh(self.organisation, ids, on=today, now=self.until)

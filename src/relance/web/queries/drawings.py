@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation
-from relance.dunning.look import Look
+from relance.dunning.queries import Look
 from relance.engine.calendar import is_working_day
 from relance.engine.schedule import impossible
 from relance.web import french

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from relance.accounts.access import Access
 from relance.dunning.gather import rules_of
-from relance.dunning.look import Look
 from relance.dunning.models import Step
+from relance.dunning.queries import Look
 from relance.engine import deeds
 from relance.ledger.models import Credit, Customer, Invoice, Payment
 from relance.web.queries.invoices import state_of

@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 from relance.accounts import clock
 from relance.accounts.access import Access
 from relance.dunning.gather import HELD
-from relance.dunning.look import Look
+from relance.dunning.hours import next_departure
 from relance.dunning.models import Action, Channel, Run
-from relance.dunning.run import next_departure
+from relance.dunning.queries import Look
 from relance.engine import model as engine
 from relance.engine import wording
 from relance.engine.forecast import Planned

@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 from relance.accounts import clock
 from relance.accounts.access import Access
 from relance.accounts.models import User
-from relance.dunning import messages, run
+from relance.dunning import hours, messages
 from relance.dunning import queries as dunning
 from relance.dunning.models import Action, Entry, Mention, Outlook
 from relance.dunning.todo import ON_ITS_WAY
@@ -209,7 +209,7 @@ class Departure:
 def departure(access: Access, now: datetime, *, limit: int = READ_AHEAD) -> Departure:
     """The next departure, its largest messages first; nothing while sending is switched off."""
     organisation = access.organisation
-    at = run.next_departure(organisation, now)
+    at = hours.next_departure(organisation, now)
     on = clock.local_date(organisation, at)
     if not organisation.sending_on:
         return Departure(at, on, [], {}, 0)

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from relance.accounts.access import Access
-from relance.dunning.look import Look
 from relance.dunning.models import Action
+from relance.dunning.queries import Look
 from relance.engine import model as engine
 from relance.engine import wording
 from relance.engine.calendar import is_working_day

@@ -8,8 +8,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from relance.accounts.access import Access
-from relance.dunning.look import Look
 from relance.dunning.models import Action, Assignment
+from relance.dunning.queries import Look
 from relance.engine import model as engine
 from relance.engine import wording
 from relance.ledger.models import Customer

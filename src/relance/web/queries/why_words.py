@@ -8,8 +8,7 @@ from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation
 from relance.dunning.gather import HELD
-from relance.dunning.look import Look
-from relance.dunning.queries import Explanation
+from relance.dunning.queries import Explanation, Look
 from relance.engine import model as engine
 from relance.engine import wording
 from relance.engine.schedule import impossible

@@ -18,7 +18,7 @@ from relance.bank.models import Document, Link, Transaction
 from relance.bank.services import links, settlement
 from relance.bank.services.documents import store_document
 from relance.bank.services.errors import BankRefused
-from relance.dunning import run
+from relance.dunning import refreshing
 from relance.formats.amounts import Amount, parse_amount
 from relance.formats.document_kind import MAX_BYTES
 from relance.ledger.models import Invoice
@@ -205,7 +205,7 @@ def unsettle(request: HttpRequest, access: Access, row: Transaction) -> str:
 
 def _renew(access: Access, customers: set[int], request: HttpRequest) -> None:
     on, now = today_of(request, access), moment(request)
-    run.refresh(access.organisation, sorted(customers), on=on, now=now)
+    refreshing.refresh(access.organisation, sorted(customers), on=on, now=now)
 
 
 urlpatterns = [

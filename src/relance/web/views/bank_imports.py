@@ -18,7 +18,7 @@ from relance.bank.models import BankAccount, BankImport
 from relance.bank.services import feed, statements
 from relance.bank.services.feed import SHEET, Choice
 from relance.bank.services.statements import BankFileError
-from relance.dunning import run
+from relance.dunning import refreshing
 from relance.formats.bank import sheet
 from relance.formats.bank.read import BankFile
 from relance.formats.faults import Fault
@@ -212,7 +212,7 @@ def _import(
     except BankFileError as refused:
         notes.error(request, str(refused))
         return redirect("bank_imports", access.organisation.slug)
-    run.refresh(access.organisation, sorted(taken.customers), on=on, now=now)
+    refreshing.refresh(access.organisation, sorted(taken.customers), on=on, now=now)
     return redirect("bank_import", access.organisation.slug, imported.pk)
 
 

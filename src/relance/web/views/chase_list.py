@@ -17,7 +17,7 @@ from relance.accounts.models import DunningRole
 from relance.dunning import batch_kinds, batches
 from relance.dunning.by_hand import Ask
 from relance.dunning.models import Batch, BatchLine, Plan
-from relance.dunning.run import refresh
+from relance.dunning.refreshing import refresh
 from relance.dunning.services import Refused, relances
 from relance.dunning.services.marking import mark_listed, unmark
 from relance.dunning.services.undo import cancel_message

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from relance.accounts.access import Access
-from relance.dunning.look import Look, look_at
 from relance.dunning.models import Plan
+from relance.dunning.queries import Look, look_at
 from relance.dunning.services.managers import possible_managers
 from relance.ledger.models import Contact, Customer, Invoice, Site
 from relance.outbox.models import Message, Status

@@ -19,8 +19,8 @@ from relance.accounts.models import DunningRole
 from relance.dunning import letters, templating
 from relance.dunning import messages as writing
 from relance.dunning import services as dunning
-from relance.dunning.look import look_at
 from relance.dunning.models import Channel, Template
+from relance.dunning.queries import look_at
 from relance.dunning.services.plans import save_template
 from relance.dunning.services.undo import cancel_message
 from relance.ledger.models import Customer, Invoice

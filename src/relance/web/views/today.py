@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from relance.accounts import clock
 from relance.accounts.access import Access
 from relance.accounts.models import User
-from relance.dunning import messages, run
+from relance.dunning import hours, messages
 from relance.dunning import queries as dunning
 from relance.dunning.models import Action
 from relance.ledger.models import Customer
@@ -253,7 +253,7 @@ def departure_detail(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     access = enter(request, slug)
     customer = access.get(Customer, pk=pk)
     organisation = access.organisation
-    at = run.next_departure(organisation, moment(request))
+    at = hours.next_departure(organisation, moment(request))
     on = clock.local_date(organisation, at)
     found = dunning.decisions(organisation, [customer.pk], on)
     if customer.pk not in found:

@@ -1,0 +1,27 @@
+"""When automatic messages may leave: the organisation's hour, working days, evening (D-14)."""
+
+from datetime import date, datetime, timedelta
+
+from relance.accounts import clock
+from relance.accounts.models import Organisation
+from relance.engine.calendar import is_working_day, next_working_day
+
+LATEST_HOUR = 19
+"""A day missed until this local hour waits for the next one: nobody is chased at night."""
+
+
+def due_now(organisation: Organisation, on: date, now: datetime) -> bool:
+    """Between the organisation's hour and the evening of local day `on`."""
+    start = clock.local_moment(organisation, on)
+    latest = start.replace(minute=0) + timedelta(
+        hours=max(1, LATEST_HOUR - organisation.send_at.hour)
+    )
+    return start <= now < latest
+
+
+def next_departure(organisation: Organisation, now: datetime) -> datetime:
+    """The next moment (UTC) at which automatic messages may leave."""
+    on = clock.local_date(organisation, now)
+    if not (is_working_day(organisation.zone, on) and now < clock.local_moment(organisation, on)):
+        on = next_working_day(organisation.zone, on + timedelta(days=1))
+    return clock.local_moment(organisation, on)
