@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import run
+from relance.dunning.daily import run
 from relance.dunning.models import Action, Plan, Step, Template
 from relance.outbox.models import Message, Status
 from tests.browser.conftest import log_in

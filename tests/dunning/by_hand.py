@@ -5,9 +5,9 @@ from datetime import date, timedelta
 import pytest
 
 from relance.accounts.models import Organisation, User
-from relance.dunning.by_hand import Ask
-from relance.dunning.gather import rules_of
-from relance.dunning.hooks import hooks
+from relance.dunning.by_hand.gates import Ask
+from relance.dunning.daily.hooks import hooks
+from relance.dunning.facts.gather import rules_of
 from relance.dunning.models import Plan
 from relance.dunning.services import relances
 from relance.dunning.services.common import case_of

@@ -6,8 +6,9 @@ from datetime import date, timedelta
 from django.core.files.base import File
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import arrivals, refreshing, run
+from relance.dunning.daily import refreshing, run
 from relance.dunning.models import Assignment, Outlook, Plan
+from relance.dunning.plans import arrivals
 from relance.ledger import imports
 from relance.ledger import services as ledger
 from relance.ledger.models import Customer, Import

@@ -9,8 +9,8 @@ from django.db import OperationalError
 
 from relance.accounts import clock
 from relance.accounts.models import DunningRole, Membership, Organisation, User
-from relance.dunning import batch_kinds, batches
-from relance.dunning.batches import Pace
+from relance.dunning.lots import batch_kinds, batches
+from relance.dunning.lots.batches import Pace
 from relance.dunning.models import Batch, BatchLine, Plan
 from relance.dunning.services.common import Refused
 from relance.history.models import Event

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from relance.accounts.models import DunningRole, Membership, Organisation, User
-from relance.dunning import campaigns, hooks
-from relance.dunning.campaigns import Wish
-from relance.dunning.messages import Words
+from relance.dunning.daily import hooks
+from relance.dunning.lots import campaigns
+from relance.dunning.lots.campaigns import Wish
 from relance.dunning.models import Batch, BatchLine, Entry, InvoiceChase, Plan
 from relance.dunning.queries import decisions
 from relance.dunning.services import Refused
+from relance.dunning.wording.messages import Words
 from relance.history.models import Event
 from relance.ledger.models import Contact, Credit, Customer
 from relance.outbox.models import Message

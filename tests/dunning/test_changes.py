@@ -7,8 +7,9 @@ import pytest
 
 from relance.accounts.models import DunningRole, Firm, FirmMembership, Organisation, User
 from relance.accounts.services import add_member
-from relance.dunning import batches, changes, run
-from relance.dunning.changes import Change
+from relance.dunning.daily import run
+from relance.dunning.lots import batches, changes
+from relance.dunning.lots.changes import Change
 from relance.dunning.models import Action, Assignment, Batch, BatchLine, Outlook, Plan, PlanRule
 from relance.dunning.services import Refused
 from relance.dunning.services.managers import assign_manager, possible_managers

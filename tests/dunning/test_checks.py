@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from relance.accounts.models import Organisation
-from relance.dunning import checks
+from relance.dunning.daily import checks
 from relance.dunning.models import Entry, InvoiceChase, Plan
 from relance.ledger.models import Customer
 from tests.conftest import TODAY, make_invoice

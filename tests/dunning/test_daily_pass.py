@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from relance.accounts.models import Firm, FirmMembership, Membership, Organisation, User
-from relance.dunning import run, services
-from relance.dunning.hooks import hooks, is_unknown_address
-from relance.dunning.messages import Words
+from relance.dunning import services
+from relance.dunning.daily import run
+from relance.dunning.daily.hooks import hooks, is_unknown_address
 from relance.dunning.models import Action, Entry, InvoiceChase, Outlook, Plan, Template
 from relance.dunning.queries import explain, upcoming
+from relance.dunning.wording.messages import Words
 from relance.history.models import Event
 from relance.history.services import verify
 from relance.ledger.models import Customer

@@ -5,11 +5,12 @@ from datetime import date, timedelta
 import pytest
 
 from relance.accounts.models import User
-from relance.dunning import messages as writing
-from relance.dunning import run, services
-from relance.dunning.hooks import hooks
+from relance.dunning import services
+from relance.dunning.daily import run
+from relance.dunning.daily.hooks import hooks
 from relance.dunning.models import Action, Entry, InvoiceChase, Outlook, Plan, Step
 from relance.dunning.services.undo import cancel_message
+from relance.dunning.wording import messages as writing
 from relance.history.models import Event
 from relance.ledger import services as ledger
 from relance.ledger.models import Customer

@@ -4,7 +4,7 @@ import pytest
 from django.utils.translation import override
 
 from relance.accounts.models import Organisation
-from relance.dunning import run
+from relance.dunning.daily import run
 from relance.dunning.models import Plan
 from relance.outbox.models import Message
 from tests.conftest import NOW, TODAY, make_customer, make_invoice

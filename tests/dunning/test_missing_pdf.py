@@ -7,8 +7,9 @@ import pytest
 from django.core.files.base import ContentFile
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import run, starters
+from relance.dunning.daily import run
 from relance.dunning.models import Entry, Plan, Step
+from relance.dunning.plans import starters
 from relance.dunning.services.plans import StepValues, save_plan
 from relance.ledger.models import Customer, Invoice
 from relance.outbox import services as outbox

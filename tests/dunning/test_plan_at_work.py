@@ -5,7 +5,7 @@ from typing import Any
 
 from relance.accounts.models import DunningRole, Organisation, User
 from relance.accounts.services import add_member
-from relance.dunning import run
+from relance.dunning.daily import run
 from relance.dunning.models import Action, Entry, Outlook, Plan, Template
 from relance.dunning.services import assign_plan, set_level
 from relance.dunning.services.plans import StepValues, pause_plan, save_plan, save_template

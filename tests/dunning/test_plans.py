@@ -3,8 +3,8 @@
 import pytest
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import starters, templating
 from relance.dunning.models import Action, Entry, Outlook, Plan, Template
+from relance.dunning.plans import starters
 from relance.dunning.services import Refused
 from relance.dunning.services.plans import (
     PlanRefused,
@@ -15,6 +15,7 @@ from relance.dunning.services.plans import (
     save_settings,
     save_template,
 )
+from relance.dunning.wording import templating
 from relance.history.models import Event
 from relance.ledger.models import Customer
 from tests.conftest import NOW, TODAY, make_invoice

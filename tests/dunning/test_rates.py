@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from relance.dunning.rates import published
+from relance.dunning.facts.rates import published
 from relance.engine.late_fees import Semester
 
 

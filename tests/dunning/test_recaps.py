@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from relance.accounts.models import DunningRole, Membership, Organisation, Subscription, User
-from relance.dunning import recaps, refreshing, run
+from relance.dunning.daily import refreshing, run
 from relance.dunning.models import Plan
+from relance.dunning.recaps import recaps
 from relance.ledger.models import Customer
 from relance.ops.smtp_sink import Sink
 from relance.outbox.models import Notice

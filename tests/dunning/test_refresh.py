@@ -6,7 +6,8 @@ from datetime import date, timedelta
 import pytest
 
 from relance.accounts.models import User
-from relance.dunning import refreshing, run, services
+from relance.dunning import services
+from relance.dunning.daily import refreshing, run
 from relance.dunning.models import Action, Entry, Outlook, Plan, Step
 from relance.dunning.services.undo import cancel_message, unskip_action
 from relance.history.models import Event

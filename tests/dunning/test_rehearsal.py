@@ -8,10 +8,10 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import rehearsal
-from relance.dunning.gather import to_engine
+from relance.dunning.facts.gather import to_engine
 from relance.dunning.models import Entry, Plan
-from relance.dunning.rehearsal import rehearse, sample
+from relance.dunning.plans import rehearsal
+from relance.dunning.plans.rehearsal import rehearse, sample
 from relance.engine.replay import replay
 from relance.ledger import services as ledger
 from relance.ledger.models import Customer, Invoice, Payment

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import run, services
+from relance.dunning import services
+from relance.dunning.daily import run
 from relance.dunning.models import Entry, InvoiceChase, Plan, Step, Template
 from relance.dunning.services import relances
 from relance.ledger import services as ledger

@@ -4,9 +4,10 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import run, services
-from relance.dunning.by_hand import Ask
-from relance.dunning.hooks import hooks
+from relance.dunning import services
+from relance.dunning.by_hand.gates import Ask
+from relance.dunning.daily import run
+from relance.dunning.daily.hooks import hooks
 from relance.dunning.models import Action, Plan, Step, Template
 from relance.dunning.services import relances
 from relance.ledger import services as ledger

@@ -10,8 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import arrivals, rules
 from relance.dunning.models import Assignment, Outlook, Plan, PlanRule
+from relance.dunning.plans import arrivals, rules
 from relance.dunning.services import Refused, assign_plan
 from relance.dunning.services.plans import delete_plan
 from relance.history.models import Event

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import run
-from relance.dunning.hooks import hooks
+from relance.dunning.daily import run
+from relance.dunning.daily.hooks import hooks
 from relance.dunning.models import Plan, Step, Template
 from relance.engine.replay import replay
 from relance.engine.replay_document import read_document

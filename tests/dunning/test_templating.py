@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relance.dunning import templating
-from relance.dunning.templating import Values, faults, render
+from relance.dunning.wording import templating
+from relance.dunning.wording.templating import Values, faults, render
 
 VALUES = Values(
     {"client.nom": "Café <b>Ty</b> & fils", "montant": "1\u202f234,56\u00a0€"},

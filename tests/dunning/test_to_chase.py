@@ -4,8 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import refreshing, run, services, to_chase
-from relance.dunning.gather import Window
+from relance.dunning import services
+from relance.dunning.daily import refreshing, run
+from relance.dunning.facts import to_chase
+from relance.dunning.facts.gather import Window
 from relance.dunning.models import Plan, Step, ToChase
 from relance.dunning.queries import decisions
 from relance.dunning.services import marking

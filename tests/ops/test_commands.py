@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 
 from relance.accounts.models import Organisation, User
 from relance.accounts.services import found_organisation
-from relance.dunning import refreshing, run
+from relance.dunning.daily import refreshing, run
 from relance.dunning.models import Entry, Outlook, Plan
 from relance.ledger.models import Customer, Invoice
 from relance.ops.smtp_sink import Sink

@@ -9,7 +9,7 @@ import pytest
 from django.db import transaction
 
 from relance.accounts.models import Organisation
-from relance.dunning import checks as dunning
+from relance.dunning.daily import checks as dunning
 from relance.dunning.models import Action, Assignment, Batch, Entry, Mention
 from relance.engine.calendar import is_working_day
 from relance.history import services as history

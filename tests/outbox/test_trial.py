@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import campaigns
-from relance.dunning.campaigns import Wish
-from relance.dunning.messages import Words
+from relance.dunning.lots import campaigns
+from relance.dunning.lots.campaigns import Wish
 from relance.dunning.models import Plan
+from relance.dunning.wording.messages import Words
 from relance.outbox.channels.base import DeliveryError
 from relance.outbox.models import Message
 from relance.outbox.services import Draft

@@ -7,7 +7,7 @@ from typing import Any
 from django.test import Client
 
 from relance.accounts.models import Organisation
-from relance.dunning import run
+from relance.dunning.daily import run
 from relance.dunning.models import Plan, Step, Template, ToChase
 from relance.ledger.models import Contact, Customer, Invoice, Site
 from tests.conftest import NOW, TODAY, at, make_customer, make_invoice

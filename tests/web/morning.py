@@ -6,7 +6,8 @@ from typing import Any
 from django.urls import reverse
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import run, services
+from relance.dunning import services
+from relance.dunning.daily import run
 from relance.dunning.models import Action, Plan
 from tests.conftest import TODAY, at, make_customer, make_invoice
 

@@ -10,7 +10,7 @@ from django.test import Client
 
 from relance.accounts.models import DunningRole, Organisation, User
 from relance.accounts.services import add_member
-from relance.dunning import run
+from relance.dunning.daily import run
 from relance.dunning.models import Action, Plan, Step
 from tests.conftest import TODAY, at, make_customer, make_invoice
 from tests.web.morning import url

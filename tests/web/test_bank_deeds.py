@@ -9,7 +9,7 @@ from django.test import Client
 from relance.accounts.models import Organisation, User
 from relance.bank.models import Denial, Document, Link, Transaction
 from relance.bank.services import links, settlement
-from relance.dunning import run
+from relance.dunning.daily import run
 from relance.dunning.models import Action, Plan
 from relance.history.models import Event
 from relance.ledger.models import Credit, Customer, Payment

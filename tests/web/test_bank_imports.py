@@ -15,7 +15,7 @@ from relance.bank.models import (
     BankStatement,
     Transaction,
 )
-from relance.dunning import run
+from relance.dunning.daily import run
 from relance.dunning.models import Action, Plan
 from tests.bank.test_feed import ofx
 from tests.conftest import NOW, TODAY, make_customer, make_invoice

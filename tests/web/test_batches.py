@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from relance.accounts.models import DunningRole, Organisation, User
 from relance.accounts.services import add_member
-from relance.dunning import batch_kinds, selection
+from relance.dunning.lots import batch_kinds, selection
 from relance.dunning.models import Assignment, Batch, BatchLine, InvoiceChase, Plan, Template
 from relance.ledger.models import Contact, Customer, Invoice
 from relance.outbox.models import Message

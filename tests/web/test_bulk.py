@@ -9,7 +9,7 @@ from django.test import Client
 
 from relance.accounts.models import DunningRole, Organisation, User
 from relance.accounts.services import add_member
-from relance.dunning import run
+from relance.dunning.daily import run
 from relance.dunning.models import Action, Assignment, Batch, Plan
 from relance.history.models import Event
 from relance.ledger.models import Customer

@@ -8,7 +8,8 @@ import pytest
 from django.test import Client
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import batch_kinds, campaigns, hooks
+from relance.dunning.daily import hooks
+from relance.dunning.lots import batch_kinds, campaigns
 from relance.dunning.models import Batch, BatchLine, Entry, Plan, Template
 from relance.ledger.models import Contact, Customer
 from relance.outbox.channels.base import DeliveryError

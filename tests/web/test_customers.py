@@ -8,7 +8,8 @@ import pytest
 from django.test import Client
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import run, services
+from relance.dunning import services
+from relance.dunning.daily import run
 from relance.dunning.models import Action, Assignment, Entry, InvoiceChase, Plan
 from relance.history.models import Event
 from relance.ledger import services as ledger

@@ -10,7 +10,7 @@ from django.test import Client
 
 from relance.accounts import clock
 from relance.accounts.models import Organisation, User
-from relance.dunning import run
+from relance.dunning.daily import run
 from relance.dunning.models import InvoiceChase, Outlook, Plan, Template
 from relance.ledger import services as ledger
 from relance.ledger.models import Customer, Invoice
@@ -462,7 +462,7 @@ def deliver() -> Callable[[], None]:
     """Everything queued leaves at once, and what follows is written."""
     from django.db import transaction
 
-    from relance.dunning import hooks
+    from relance.dunning.daily import hooks
     from relance.outbox.models import Message, Status
 
     def leave() -> None:

@@ -10,9 +10,10 @@ from django.test import Client
 from relance.accounts import clock
 from relance.accounts.models import DunningRole, Organisation, User
 from relance.accounts.services import add_member
-from relance.dunning import recap_facts, refreshing, run
-from relance.dunning.hooks import hooks
+from relance.dunning.daily import refreshing, run
+from relance.dunning.daily.hooks import hooks
 from relance.dunning.models import Entry, Plan, Step
+from relance.dunning.recaps import recap_facts
 from relance.history.models import Event
 from relance.ledger import services as ledger
 from relance.ledger.models import Customer

@@ -13,7 +13,7 @@ from python_calamine import CalamineWorkbook
 
 from relance.accounts.access import open_organisation
 from relance.accounts.models import Organisation, User
-from relance.dunning import run
+from relance.dunning.daily import run
 from relance.dunning.models import Plan
 from relance.formats import workbook
 from relance.ledger.models import Customer, Import, ImportLine

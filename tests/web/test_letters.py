@@ -8,9 +8,10 @@ from django.test import Client
 from django.urls import reverse
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import hooks, services
-from relance.dunning.messages import Words
+from relance.dunning import services
+from relance.dunning.daily import hooks
 from relance.dunning.models import Action, Entry, InvoiceChase, Plan, Step, Template
+from relance.dunning.wording.messages import Words
 from relance.history.models import Event
 from relance.ledger.models import Customer, Invoice
 from relance.outbox import print_runs

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import run
+from relance.dunning.daily import run
 from relance.dunning.models import Plan
 from relance.history.models import Event
 from relance.ledger.models import Customer, Invoice

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import batches, changes
+from relance.dunning.lots import batches, changes
 from relance.dunning.models import Assignment, Batch, Plan
 from relance.ledger.models import Customer
 from tests.conftest import NOW, make_customer

@@ -10,8 +10,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from relance.accounts.models import DunningRole, Organisation, User
 from relance.accounts.services import add_member
-from relance.dunning import rehearsal
 from relance.dunning.models import Entry, Plan
+from relance.dunning.plans import rehearsal
 from relance.engine import model as engine
 from relance.ledger.models import Customer, Payment
 from relance.outbox.models import Message

@@ -7,8 +7,8 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import rules
 from relance.dunning.models import Assignment, Plan, PlanRule
+from relance.dunning.plans import rules
 from relance.ledger.models import Customer
 from tests.conftest import NOW, TODAY, make_customer, make_invoice
 from tests.web.test_plans import D, words

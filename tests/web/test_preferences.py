@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from relance.accounts.models import Organisation, Subscription, User
-from relance.dunning import recap_facts
+from relance.dunning.recaps import recap_facts
 
 URL = "/d/ateliers-kerdoncuff/preferences/"
 

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import run
+from relance.dunning.daily import run
 from relance.history.models import Event
 from relance.ledger.models import Contact, Customer, Site
 from relance.outbox.models import Message

@@ -10,7 +10,8 @@ from django.test import Client
 from relance.accounts import clock
 from relance.accounts.models import DunningRole, Organisation, User
 from relance.accounts.services import add_member
-from relance.dunning import refreshing, run, services
+from relance.dunning import services
+from relance.dunning.daily import refreshing, run
 from relance.dunning.models import Action, Outlook, Plan, Step
 from relance.ledger import services as ledger
 from relance.ledger.models import Customer

@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.converters import IntConverter
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import run
+from relance.dunning.daily import run
 from relance.dunning.models import Action, Batch, Plan, PlanRule, Template
 from relance.ledger.models import Contact, Credit, Customer, Import, Invoice, Site
 from relance.outbox.models import Message

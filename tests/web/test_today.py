@@ -9,7 +9,8 @@ from django.test import Client
 
 from relance.accounts.models import DunningRole, Organisation, User
 from relance.accounts.services import add_member
-from relance.dunning import run, services
+from relance.dunning import services
+from relance.dunning.daily import run
 from relance.dunning.models import Action, Entry, Plan, Step, Template
 from relance.ledger import services as ledger
 from relance.ledger.models import Customer

@@ -8,9 +8,10 @@ from django.db.models import Q
 
 from relance.accounts import clock
 from relance.accounts.models import Organisation
-from relance.dunning import hours, messages
-from relance.dunning.gather import HELD, Window, cases, plans_of, rules_of
+from relance.dunning.facts import hours
+from relance.dunning.facts.gather import HELD, Window, cases, plans_of, rules_of
 from relance.dunning.models import Outlook
+from relance.dunning.wording import messages
 from relance.engine import model as engine
 from relance.engine.decide import decide
 from relance.engine.deeds import done

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from relance.dunning.hooks import hooks as of_dunning
+from relance.dunning.daily.hooks import hooks as of_dunning
 from relance.outbox.delivery import Hooks, Verdict
 from relance.outbox.models import Message
 from relance.receipts.hooks import hooks as of_receipts
 
 
 def hooks(now: Callable[[], datetime], *, by_day: bool = False) -> Hooks:
-    """The hooks of both chases as one; `by_day` as in `dunning.hooks`."""
+    """The hooks of both chases as one; `by_day` as in `dunning.daily.hooks`."""
     invoices, receipts = of_dunning(now, by_day=by_day), of_receipts(now)
 
     def recheck(batch: Sequence[Message]) -> Mapping[int, Verdict]:

@@ -4,8 +4,10 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from relance.dunning import batch_kinds, recaps, run
-from relance.dunning.batches import Pace
+from relance.dunning.daily import run
+from relance.dunning.lots import batch_kinds
+from relance.dunning.lots.batches import Pace
+from relance.dunning.recaps import recaps
 from relance.receipts import automatic
 from relance.receipts.services import rounds
 

@@ -96,7 +96,8 @@ class Draft:
 
     `on` is the local date of the decision, `not_before` the UTC moment from which it may leave;
     `copies` are blind (S2-20); `status` may also be draft or to_approve, with `reason` a code
-    (MISSING_PDF, TO_CONFIRM). A letter has no recipients but `letter` (see `dunning.letters`).
+    (MISSING_PDF, TO_CONFIRM). A letter has no recipients but `letter`, as composed by
+    `dunning.wording.letters`.
     """
 
     organisation: Organisation

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from relance.accounts import clock
 from relance.accounts.access import Access, FirmAccess, firms_of, organisations_of
 from relance.accounts.models import BankRole, DunningRole
-from relance.dunning import hours
+from relance.dunning.facts import hours
 from relance.dunning.models import Outlook, Plan, Run
 from relance.outbox.models import Message, Status
 from relance.web import french

@@ -8,10 +8,10 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import User
-from relance.dunning import messages
-from relance.dunning.gather import rules_of
+from relance.dunning.daily.refreshing import refresh
+from relance.dunning.daily.todo import ON_ITS_WAY, stored
+from relance.dunning.facts.gather import rules_of
 from relance.dunning.models import Action, Channel
-from relance.dunning.refreshing import refresh
 from relance.dunning.services.common import (
     Refused,
     case_of,
@@ -21,7 +21,7 @@ from relance.dunning.services.common import (
     sender_for,
     tell,
 )
-from relance.dunning.todo import ON_ITS_WAY, stored
+from relance.dunning.wording import messages
 from relance.engine import deeds, wording
 from relance.engine import model as engine
 from relance.engine.review import recheck

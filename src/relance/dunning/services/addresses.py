@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from relance.accounts.models import Organisation
-from relance.dunning import messages
-from relance.dunning.rechecking import as_action
+from relance.dunning.daily.rechecking import as_action
+from relance.dunning.wording import messages
 from relance.engine import model as engine
 from relance.outbox import services as outbox
 from relance.outbox.models import Message

@@ -6,8 +6,8 @@ from datetime import date, datetime
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation, User
-from relance.dunning.gather import Window, cases, plans_of
-from relance.dunning.levels_shown import save_chases
+from relance.dunning.facts.gather import Window, cases, plans_of
+from relance.dunning.facts.levels_shown import save_chases
 from relance.dunning.models import Entry, InvoiceChase
 from relance.engine import model as engine
 from relance.history import services as history

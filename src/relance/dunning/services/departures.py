@@ -16,12 +16,12 @@ from django.utils.translation import override
 
 from relance.accounts import clock
 from relance.accounts.models import Organisation, User
-from relance.dunning import messages, templating
 from relance.dunning import queries as dunning
-from relance.dunning.hooks import ended
-from relance.dunning.refreshing import refresh
+from relance.dunning.daily.hooks import ended
+from relance.dunning.daily.refreshing import refresh
 from relance.dunning.services.common import Refused
 from relance.dunning.services.undo import cancel_message
+from relance.dunning.wording import messages, templating
 from relance.engine import model as engine
 from relance.history import services as history
 from relance.history.services import Fact

@@ -7,10 +7,10 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation, User
-from relance.dunning.gather import rules_of
-from relance.dunning.levels_shown import follow_plan
+from relance.dunning.daily.refreshing import refresh
+from relance.dunning.facts.gather import rules_of
+from relance.dunning.facts.levels_shown import follow_plan
 from relance.dunning.models import Action, Assignment, InvoiceChase, Plan
-from relance.dunning.refreshing import refresh
 from relance.dunning.services.common import Refused, case_of, chased, enter, tell
 from relance.engine import deeds
 from relance.engine import model as engine

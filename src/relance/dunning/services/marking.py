@@ -8,12 +8,12 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation, User
-from relance.dunning.gather import Window, cases, plans_of, rules_of
+from relance.dunning.daily.refreshing import refresh
+from relance.dunning.facts.gather import Window, cases, plans_of, rules_of
+from relance.dunning.facts.to_chase import lines
 from relance.dunning.models import Action, Entry, InvoiceChase
-from relance.dunning.refreshing import refresh
 from relance.dunning.services.common import Refused, case_of, tell
 from relance.dunning.services.levels import mark_as_chased
-from relance.dunning.to_chase import lines
 from relance.engine import wording
 from relance.engine.decide import decide
 from relance.history.models import Event

@@ -8,12 +8,12 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import templating
-from relance.dunning.gather import to_engine
+from relance.dunning.daily.refreshing import refresh
+from relance.dunning.facts.gather import to_engine
 from relance.dunning.models import Action, Assignment, Channel, Entry, Plan, Step, Template
-from relance.dunning.refreshing import refresh
 from relance.dunning.services.common import Refused
 from relance.dunning.services.switch import switch_sending
+from relance.dunning.wording import templating
 from relance.engine.plan_rules import PlanFault, validate_plan
 from relance.history import services as history
 from relance.history.services import Fact

@@ -14,14 +14,15 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import by_hand, messages
-from relance.dunning.by_hand import Answer, Ask, Past
-from relance.dunning.gather import Window, cases, plans_of, rules_of
-from relance.dunning.methods import words_for
+from relance.dunning.by_hand import gates
+from relance.dunning.by_hand.gates import Answer, Ask, Past
+from relance.dunning.daily.todo import ON_ITS_WAY
+from relance.dunning.facts.gather import Window, cases, plans_of, rules_of
 from relance.dunning.models import Channel, InvoiceChase, Step
 from relance.dunning.services.actions import UNDO_SECONDS
 from relance.dunning.services.common import Refused
-from relance.dunning.todo import ON_ITS_WAY
+from relance.dunning.wording import messages
+from relance.dunning.wording.methods import words_for
 from relance.engine import model as engine
 from relance.engine import wording
 from relance.engine.model import Reason
@@ -125,7 +126,7 @@ def answers(
     if words is not None:
         written = {(plan, step.level) for plan, one in plans.items() for step in one.steps}
     found = [
-        by_hand.answer(
+        gates.answer(
             ask,
             known[ask.customer_id],
             on,

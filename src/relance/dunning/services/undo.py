@@ -7,11 +7,11 @@ from django.utils.translation import gettext as _
 
 from relance.accounts import clock
 from relance.accounts.models import User
-from relance.dunning.gather import rules_of
-from relance.dunning.hooks import ended
+from relance.dunning.daily.hooks import ended
+from relance.dunning.daily.rechecking import as_action
+from relance.dunning.daily.refreshing import refresh
+from relance.dunning.facts.gather import rules_of
 from relance.dunning.models import Action, Entry
-from relance.dunning.rechecking import as_action
-from relance.dunning.refreshing import refresh
 from relance.dunning.services.common import Refused, case_of, enter, tell
 from relance.engine import deeds
 from relance.outbox import services as outbox

@@ -8,10 +8,10 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import User
-from relance.dunning import messages
 from relance.dunning.models import Channel
 from relance.dunning.services.actions import UNDO_SECONDS
 from relance.dunning.services.common import Refused, case_of, queue_one, sender_for
+from relance.dunning.wording import messages
 from relance.engine import model as engine
 from relance.ledger.models import Customer, Invoice
 from relance.outbox.models import Message

@@ -59,7 +59,7 @@ def one_pass(on: str) -> Found:
     """The daily pass of a local date, as `relance run` does it; without the start of Python."""
     from relance.accounts import clock
     from relance.accounts.models import Organisation
-    from relance.dunning import run
+    from relance.dunning.daily import run
 
     organisation = Organisation.objects.get()
     day = date.fromisoformat(on)
@@ -215,7 +215,7 @@ def mails(rounds: int) -> Found:
     """
     from relance.accounts import clock
     from relance.accounts.models import Organisation
-    from relance.dunning.hooks import hooks
+    from relance.dunning.daily.hooks import hooks
     from relance.ops import worker
     from relance.ops.bench.cases import MORNING
     from relance.outbox.models import Message, Status
@@ -254,7 +254,7 @@ def mails(rounds: int) -> Found:
 
 def _drain_beside(moment: datetime) -> Any:
     """What a second worker process does at the same moment; its report."""
-    from relance.dunning.hooks import hooks
+    from relance.dunning.daily.hooks import hooks
     from relance.ops import worker
 
     return worker.drain(hooks=hooks(lambda: moment), now=lambda: moment, lanes=worker.LANES)

@@ -17,7 +17,8 @@ from django.db.models import Q
 from relance.accounts import clock
 from relance.accounts.models import DunningRole, Organisation, User
 from relance.accounts.services import add_member, found_organisation
-from relance.dunning import refreshing, run, services
+from relance.dunning import services
+from relance.dunning.daily import refreshing, run
 from relance.dunning.models import Action, Outlook, Plan, Step, Template
 from relance.engine.calendar import is_working_day
 from relance.engine.wording import MONTHS

@@ -12,9 +12,12 @@ from typing import Any
 from django.db.models import Q
 
 from relance.accounts.models import Organisation, SavedView, Subscription, User
-from relance.dunning import batch_kinds, campaigns, recaps, rules, selection, services
-from relance.dunning.hooks import hooks
+from relance.dunning import services
+from relance.dunning.daily.hooks import hooks
+from relance.dunning.lots import batch_kinds, campaigns, selection
 from relance.dunning.models import Batch, Channel, Plan, PlanRule, Step
+from relance.dunning.plans import rules
+from relance.dunning.recaps import recaps
 from relance.dunning.services import notes
 from relance.engine.calendar import is_working_day, previous_working_day
 from relance.ledger.models import Customer, Invoice

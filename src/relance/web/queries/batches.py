@@ -14,10 +14,11 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from relance.accounts.access import Access
-from relance.dunning import by_hand, methods
-from relance.dunning.gather import plans_of, rules_of
+from relance.dunning.by_hand import gates
+from relance.dunning.facts.gather import plans_of, rules_of
 from relance.dunning.models import Batch, BatchLine, Plan, Step
 from relance.dunning.services import relances
+from relance.dunning.wording import methods
 from relance.engine import model as engine
 from relance.engine.model import Reason
 from relance.formats.text import fold
@@ -274,7 +275,7 @@ def _fill(group: Group, invoices: Sequence[Invoice], facts: _Facts) -> None:
     if not chosen:
         return
     top = max(row.next_level for row in chosen)
-    if by_hand.within_plan(plan, top) is None:
+    if gates.within_plan(plan, top) is None:
         top = len(plan.steps) + 1
     group.next_level, group.next_name = _step(plan, top)
     group.no_words = bool(group.next_level) and any(
@@ -291,12 +292,12 @@ def _stop(customer: Customer, plan: engine.Plan | None, on: date) -> Reason | No
         excluded=customer.excluded or customer.to_review,
         hold_until=customer.hold_until,
     )
-    return by_hand.customer_refusal(case, on)
+    return gates.customer_refusal(case, on)
 
 
 def _step(plan: engine.Plan, level: int) -> tuple[int, str]:
     """Number and name of a level; beyond the last it is 0 and the end of the plan (D-10)."""
-    within = by_hand.within_plan(plan, level)
+    within = gates.within_plan(plan, level)
     return (within, plan.steps[within - 1].name) if within else (0, _("Fin du plan"))
 
 
@@ -326,7 +327,7 @@ def _row(
     level = chase.level if chase else 0
     next_level, next_name = 0, ""
     if plan is not None and plan.steps:
-        to_come = by_hand.level_to_come(plan, said, level, facts.on, facts.rules.zone)
+        to_come = gates.level_to_come(plan, said, level, facts.on, facts.rules.zone)
         next_level, next_name = _step(plan, to_come)
     ended = plan is not None and bool(plan.steps) and not next_level
     why = _short(reason) if reason else ""
@@ -354,7 +355,7 @@ def _invoice_stop(
         return Reason("ALREADY_QUEUED", {"who": facts.taken[one.pk]})
     if one.pk in facts.doers and one.chase.level:
         return Reason("ALREADY_TODAY", {"who": facts.doers[one.pk]})
-    return by_hand.refusal_of(said, facts.on, customer.judgment_on, facts.rules)
+    return gates.refusal_of(said, facts.on, customer.judgment_on, facts.rules)
 
 
 def _short(reason: Reason) -> str:

@@ -12,8 +12,8 @@ from django.utils.translation import ngettext
 
 from relance.accounts.access import Access
 from relance.accounts.models import User
-from relance.dunning import changes
-from relance.dunning.changes import Change, Foreseen
+from relance.dunning.lots import changes
+from relance.dunning.lots.changes import Change, Foreseen
 from relance.dunning.models import Batch, BatchLine, Plan
 from relance.ledger.models import Customer, Invoice
 from relance.web import french

@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from relance.accounts.access import Access
-from relance.dunning import batches, campaigns
-from relance.dunning.campaigns import ADDRESS_REASONS, Item
+from relance.dunning.lots import batches, campaigns
+from relance.dunning.lots.campaigns import ADDRESS_REASONS, Item
 from relance.dunning.models import Batch, BatchLine, Channel
 from relance.ledger.models import Customer
 from relance.outbox.models import Message, Status

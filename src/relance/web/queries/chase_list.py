@@ -16,11 +16,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from relance.accounts.access import Access
-from relance.dunning import messages, to_chase
 from relance.dunning import queries as dunning
-from relance.dunning.hours import next_departure
-from relance.dunning.methods import words_for
+from relance.dunning.facts import to_chase
+from relance.dunning.facts.hours import next_departure
 from relance.dunning.models import Channel, Plan, Step, ToChase
+from relance.dunning.wording import messages
+from relance.dunning.wording.methods import words_for
 from relance.engine import model as engine
 from relance.formats.text import fold
 from relance.ledger.models import Customer, Site

@@ -15,10 +15,10 @@ from django.utils.translation import gettext as _
 
 from relance.accounts import clock
 from relance.accounts.access import Access
-from relance.dunning import messages
 from relance.dunning import queries as dunning
-from relance.dunning.hooks import recheck
+from relance.dunning.daily.hooks import recheck
 from relance.dunning.models import Outlook
+from relance.dunning.wording import messages
 from relance.engine import wording
 from relance.engine.calendar import is_working_day
 from relance.engine.model import CUSTOMER_CODES, Reason

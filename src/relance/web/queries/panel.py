@@ -8,9 +8,10 @@ from django.utils.translation import gettext as _
 
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole, Membership, User
-from relance.dunning import letters, messages, services, templating
-from relance.dunning.gather import rules_of
+from relance.dunning import services
+from relance.dunning.facts.gather import rules_of
 from relance.dunning.models import Action, Channel, Entry, Step
+from relance.dunning.wording import letters, messages, templating
 from relance.engine import model as engine
 from relance.engine import wording
 from relance.engine.decide import decide

@@ -7,9 +7,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from relance.accounts.models import Organisation
-from relance.dunning import rules
 from relance.dunning.models import Assignment, PlanRule
-from relance.dunning.rules import Condition
+from relance.dunning.plans import rules
+from relance.dunning.plans.rules import Condition
 from relance.dunning.services.managers import possible_managers
 from relance.ledger.models import Customer, PaymentMode, Regime
 from relance.web import french

@@ -7,9 +7,9 @@ from typing import Literal, NamedTuple
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation
-from relance.dunning import templating
-from relance.dunning.gather import Window, cases, plans_of, rules_of
+from relance.dunning.facts.gather import Window, cases, plans_of, rules_of
 from relance.dunning.models import Assignment, Plan, Step, Template
+from relance.dunning.wording import templating
 from relance.engine import model as engine
 from relance.engine.calendar import is_working_day
 from relance.engine.decide import decide

@@ -8,7 +8,7 @@ from django.db.models import Avg, DurationField, ExpressionWrapper, F, Q, Sum
 from django.utils.translation import gettext as _
 
 from relance.accounts.access import Access
-from relance.dunning.gather import rules_of
+from relance.dunning.facts.gather import rules_of
 from relance.dunning.models import Step
 from relance.dunning.queries import Look
 from relance.engine import deeds

@@ -9,9 +9,9 @@ from django.core.cache import cache
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation
-from relance.dunning import rehearsal
 from relance.dunning.models import Plan
-from relance.dunning.rehearsal import Rehearsed, Sample
+from relance.dunning.plans import rehearsal
+from relance.dunning.plans.rehearsal import Rehearsed, Sample
 from relance.engine import model as engine
 from relance.engine.forecast import slips
 from relance.engine.plan_rules import validate_plan

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from relance.accounts import clock
 from relance.accounts.access import Access
-from relance.dunning.gather import HELD
-from relance.dunning.hours import next_departure
+from relance.dunning.facts.gather import HELD
+from relance.dunning.facts.hours import next_departure
 from relance.dunning.models import Action, Channel, Run
 from relance.dunning.queries import Look
 from relance.engine import model as engine

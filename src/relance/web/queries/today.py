@@ -14,10 +14,11 @@ from django.db.models.functions import Coalesce
 from relance.accounts import clock
 from relance.accounts.access import Access
 from relance.accounts.models import User
-from relance.dunning import hours, messages
 from relance.dunning import queries as dunning
+from relance.dunning.daily.todo import ON_ITS_WAY
+from relance.dunning.facts import hours
 from relance.dunning.models import Action, Entry, Mention, Outlook
-from relance.dunning.todo import ON_ITS_WAY
+from relance.dunning.wording import messages
 from relance.ledger.models import Customer, Hold, Invoice, Payment
 from relance.outbox.models import Message, MessageInvoice, Status
 from relance.web.queries import campaigns

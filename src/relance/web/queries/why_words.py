@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation
-from relance.dunning.gather import HELD
+from relance.dunning.facts.gather import HELD
 from relance.dunning.queries import Explanation, Look
 from relance.engine import model as engine
 from relance.engine import wording

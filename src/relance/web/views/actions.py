@@ -19,9 +19,10 @@ from django.views.decorators.http import require_POST
 
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole, User
-from relance.dunning import messages, services, templating
+from relance.dunning import services
 from relance.dunning.models import Action
 from relance.dunning.services.undo import cancel_message, unskip_action
+from relance.dunning.wording import messages, templating
 from relance.ledger import services as ledger
 from relance.ledger.models import Customer
 from relance.ledger.services import LedgerError

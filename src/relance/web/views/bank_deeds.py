@@ -18,7 +18,7 @@ from relance.bank.models import Document, Link, Transaction
 from relance.bank.services import links, settlement
 from relance.bank.services.documents import store_document
 from relance.bank.services.errors import BankRefused
-from relance.dunning import refreshing
+from relance.dunning.daily import refreshing
 from relance.formats.amounts import Amount, parse_amount
 from relance.formats.document_kind import MAX_BYTES
 from relance.ledger.models import Invoice

@@ -18,7 +18,7 @@ from relance.bank.models import BankAccount, BankImport
 from relance.bank.services import feed, statements
 from relance.bank.services.feed import SHEET, Choice
 from relance.bank.services.statements import BankFileError
-from relance.dunning import refreshing
+from relance.dunning.daily import refreshing
 from relance.formats.bank import sheet
 from relance.formats.bank.read import BankFile
 from relance.formats.faults import Fault

@@ -13,12 +13,12 @@ from django.views.decorators.http import require_GET, require_POST
 
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
-from relance.dunning import batch_kinds, batches, relance_batch, selection
-from relance.dunning.batches import Pace
-from relance.dunning.messages import fragment
+from relance.dunning.lots import batch_kinds, batches, relance_batch, selection
+from relance.dunning.lots.batches import Pace
+from relance.dunning.lots.selection import Criteria
 from relance.dunning.models import Batch, BatchLine
-from relance.dunning.selection import Criteria
 from relance.dunning.services import Refused, relances
+from relance.dunning.wording.messages import fragment
 from relance.ledger.models import Customer
 from relance.web import french
 from relance.web.queries import batches as reading

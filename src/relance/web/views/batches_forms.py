@@ -6,9 +6,9 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from relance.accounts.access import Access
-from relance.dunning import selection
+from relance.dunning.lots import selection
+from relance.dunning.lots.selection import Criteria
 from relance.dunning.models import Channel
-from relance.dunning.selection import Criteria
 from relance.dunning.services.managers import possible_managers
 from relance.ledger.models import PaymentMode
 from relance.web.queries import batches as reading

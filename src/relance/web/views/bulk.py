@@ -15,9 +15,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
-from relance.dunning import batch_kinds, batches, changes
-from relance.dunning.batches import Pace
-from relance.dunning.changes import Change, Foreseen
+from relance.dunning.lots import batch_kinds, batches, changes
+from relance.dunning.lots.batches import Pace
+from relance.dunning.lots.changes import Change, Foreseen
 from relance.dunning.models import Batch, BatchLine, Plan
 from relance.dunning.services import Refused
 from relance.dunning.services.managers import possible_managers

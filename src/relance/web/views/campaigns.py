@@ -17,12 +17,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
-from relance.dunning import batch_kinds, batches, campaigns, messages, templating
-from relance.dunning.batches import Pace
-from relance.dunning.campaigns import Item, Wish
+from relance.dunning.lots import batch_kinds, batches, campaigns
+from relance.dunning.lots.batches import Pace
+from relance.dunning.lots.campaigns import Item, Wish
 from relance.dunning.models import Batch, Plan, Template
 from relance.dunning.services import Refused
 from relance.dunning.services.managers import possible_managers
+from relance.dunning.wording import messages, templating
 from relance.ledger.models import Customer, Invoice
 from relance.outbox.channels.base import DeliveryError
 from relance.outbox.mailboxes import UnknownSenderError

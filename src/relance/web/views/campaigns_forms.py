@@ -1,4 +1,4 @@
-"""The words of a campaign and the hour of its departure; the rules stay in `dunning.campaigns`."""
+"""The words of a campaign and the hour of its departure; its rules: `dunning.lots.campaigns`."""
 
 from datetime import date
 from typing import Any
@@ -8,10 +8,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from relance.accounts.access import Access
-from relance.dunning import campaigns, templating
-from relance.dunning.campaigns import Wish
-from relance.dunning.messages import Words
+from relance.dunning.lots import campaigns
+from relance.dunning.lots.campaigns import Wish
 from relance.dunning.models import Batch, Channel, Template
+from relance.dunning.wording import templating
+from relance.dunning.wording.messages import Words
 from relance.outbox.mailboxes import senders
 from relance.web.queries.campaigns import ABOUT
 

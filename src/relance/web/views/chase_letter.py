@@ -11,12 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from relance.accounts.access import Access
-from relance.dunning import messages, templating
-from relance.dunning.by_hand import Answer, Ask
-from relance.dunning.methods import words_for
+from relance.dunning.by_hand.gates import Answer, Ask
 from relance.dunning.models import Step, ToChase
 from relance.dunning.services import Refused, relances
 from relance.dunning.services.marking import who_was_first
+from relance.dunning.wording import messages, templating
+from relance.dunning.wording.methods import words_for
 from relance.ledger.models import Contact, Invoice, Site
 from relance.outbox import mailboxes
 from relance.outbox.channels.email.mime import attached_name

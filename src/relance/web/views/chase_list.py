@@ -14,10 +14,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
-from relance.dunning import batch_kinds, batches
-from relance.dunning.by_hand import Ask
+from relance.dunning.by_hand.gates import Ask
+from relance.dunning.daily.refreshing import refresh
+from relance.dunning.lots import batch_kinds, batches
 from relance.dunning.models import Batch, BatchLine, Plan
-from relance.dunning.refreshing import refresh
 from relance.dunning.services import Refused, relances
 from relance.dunning.services.marking import mark_listed, unmark
 from relance.dunning.services.undo import cancel_message

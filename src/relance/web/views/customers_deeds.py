@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole, User
 from relance.dunning import services as dunning
-from relance.dunning.refreshing import refresh
+from relance.dunning.daily.refreshing import refresh
 from relance.dunning.services.managers import follow_manager
 from relance.ledger import services as ledger
 from relance.ledger.models import Contact, Credit, Customer, Invoice, Site

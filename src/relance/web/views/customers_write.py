@@ -16,13 +16,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
-from relance.dunning import letters, templating
-from relance.dunning import messages as writing
 from relance.dunning import services as dunning
 from relance.dunning.models import Channel, Template
 from relance.dunning.queries import look_at
 from relance.dunning.services.plans import save_template
 from relance.dunning.services.undo import cancel_message
+from relance.dunning.wording import letters, templating
+from relance.dunning.wording import messages as writing
 from relance.ledger.models import Customer, Invoice
 from relance.outbox import mailboxes, print_runs
 from relance.outbox import services as outbox

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
+from relance.dunning.daily.refreshing import refresh
 from relance.dunning.models import Plan
-from relance.dunning.refreshing import refresh
 from relance.ledger import services as ledger
 from relance.ledger.models import Invoice
 from relance.web import french

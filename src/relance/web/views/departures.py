@@ -17,10 +17,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from relance.accounts import clock
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
-from relance.dunning import messages as writing
 from relance.dunning import services
 from relance.dunning.models import Outlook
 from relance.dunning.services import departures as deeds
+from relance.dunning.wording import messages as writing
 from relance.ledger.models import Customer
 from relance.ledger.services import LedgerError
 from relance.outbox import services as outbox

@@ -22,7 +22,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from relance.accounts import clock
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
-from relance.dunning import arrivals
+from relance.dunning.plans import arrivals
 from relance.formats.tabular import Table
 from relance.formats.text import cell_text
 from relance.formats.values import currency_of

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
-from relance.dunning.hooks import hooks
+from relance.dunning.daily.hooks import hooks
 from relance.outbox import print_runs
 from relance.outbox.models import Message, PrintRun
 from relance.outbox.services import POSTED

@@ -14,10 +14,10 @@ from django.views.decorators.http import require_POST
 
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
-from relance.dunning import messages as writing
 from relance.dunning.services import Refused
 from relance.dunning.services.switch import switch_sending
 from relance.dunning.services.undo import cancel_message
+from relance.dunning.wording import messages as writing
 from relance.outbox import services as outbox
 from relance.outbox.channels.base import DeliveryError
 from relance.outbox.channels.email.mime import attached_name, envelope

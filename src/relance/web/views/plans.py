@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
-from relance.dunning.gather import to_engine
+from relance.dunning.facts.gather import to_engine
 from relance.dunning.models import Plan, PlanRule, Step, Template
 from relance.dunning.services import Refused
 from relance.dunning.services.managers import possible_managers

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from relance.accounts.models import DunningRole
-from relance.dunning import assignment_files, batch_kinds, batches
-from relance.dunning.batches import Pace
+from relance.dunning.lots import assignment_files, batch_kinds, batches
+from relance.dunning.lots.batches import Pace
 from relance.dunning.models import Batch, Plan
 from relance.dunning.services import Refused
 from relance.formats.faults import Fault

@@ -7,7 +7,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from relance.dunning.gather import LEAVES_ALONE
+from relance.dunning.facts.gather import LEAVES_ALONE
 from relance.dunning.models import Channel, Plan, Template
 from relance.dunning.services.plans import StepValues, family
 from relance.engine.plan_rules import PlanFault, fault_sentence

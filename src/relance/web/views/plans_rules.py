@@ -14,9 +14,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
-from relance.dunning import rules
 from relance.dunning.models import Plan, PlanRule
-from relance.dunning.rules import Condition
+from relance.dunning.plans import rules
+from relance.dunning.plans.rules import Condition
 from relance.dunning.services import Refused
 from relance.ledger.models import PaymentMode, Regime
 from relance.web import french

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods
 
 from relance.accounts.models import DunningRole, Membership, Subscription, User
 from relance.accounts.people import want_receipt_mails
-from relance.dunning import recaps
+from relance.dunning.recaps import recaps
 from relance.outbox.models import Mailbox
 from relance.web.requests import enter, moment, user_of
 

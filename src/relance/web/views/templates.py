@@ -15,11 +15,12 @@ from django.views.decorators.http import require_POST
 
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
-from relance.dunning import messages, starters, templating
-from relance.dunning.methods import levels_by_name, words_for
 from relance.dunning.models import Channel, Plan, Step, Template
+from relance.dunning.plans import starters
 from relance.dunning.services import Refused, free_message
 from relance.dunning.services.plans import delete_template, save_template
+from relance.dunning.wording import messages, templating
+from relance.dunning.wording.methods import levels_by_name, words_for
 from relance.engine.wording import date_words
 from relance.ledger.models import Customer, Invoice
 from relance.web import french

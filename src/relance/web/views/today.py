@@ -13,9 +13,10 @@ from django.utils.translation import ngettext
 from relance.accounts import clock
 from relance.accounts.access import Access
 from relance.accounts.models import User
-from relance.dunning import hours, messages
 from relance.dunning import queries as dunning
+from relance.dunning.facts import hours
 from relance.dunning.models import Action
+from relance.dunning.wording import messages
 from relance.ledger.models import Customer
 from relance.web import french
 from relance.web.queries import campaigns

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from relance.accounts import clock
 from relance.accounts.models import Organisation
 from relance.bank import checks as bank
-from relance.dunning import checks as dunning
+from relance.dunning.daily import checks as dunning
 from relance.history import services as history
 from relance.ledger import checks as ledger
 from relance.ops.arguments import organisation_of

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from relance.accounts import clock
-from relance.dunning import run
+from relance.dunning.daily import run
 from relance.dunning.models import Run
 from relance.ops import worker
 from relance.ops.arguments import add_organisation, local_day, organisation_of

@@ -1,4 +1,4 @@
-"""The dated rates of late payment: data beside this file, with their sources."""
+"""The dated rates of late payment: the room's data, with their sources."""
 
 import json
 from fractions import Fraction
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from relance.engine.late_fees import Rates, Semester
 
-FILE = Path(__file__).parent / "data" / "rates.json"
+FILE = Path(__file__).parent.parent / "data" / "rates.json"
 
 
 @lru_cache(maxsize=1)

@@ -9,9 +9,10 @@ from datetime import date, datetime
 from django.db import transaction
 
 from relance.accounts.models import Organisation
-from relance.dunning import outlooks, to_chase, todo
-from relance.dunning.deciding import decide_window, windows
-from relance.dunning.gather import Window, cases, plans_of, rules_of
+from relance.dunning.daily import todo
+from relance.dunning.daily.deciding import decide_window, windows
+from relance.dunning.facts import outlooks, to_chase
+from relance.dunning.facts.gather import Window, cases, plans_of, rules_of
 from relance.dunning.models import Entry, Run
 from relance.engine import model as engine
 from relance.engine.decide import decide

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from relance.dunning import batches, campaigns, changes, relance_batch
-from relance.dunning.batches import Handler, Pace
+from relance.dunning.lots import batches, campaigns, changes, relance_batch
+from relance.dunning.lots.batches import Handler, Pace
 from relance.dunning.models import Batch
 
 HANDLERS: dict[str, Handler] = {

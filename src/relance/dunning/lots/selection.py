@@ -15,11 +15,12 @@ from django.db.models import F, Q, QuerySet
 
 from relance.accounts.bulk import update_many
 from relance.accounts.models import Organisation, User
-from relance.dunning import batches, by_hand, relance_batch
-from relance.dunning.gather import plans_of
+from relance.dunning.by_hand import gates
+from relance.dunning.daily.todo import ON_ITS_WAY
+from relance.dunning.facts.gather import plans_of
+from relance.dunning.lots import batches, relance_batch
 from relance.dunning.models import Batch, BatchLine
 from relance.dunning.services import relances
-from relance.dunning.todo import ON_ITS_WAY
 from relance.engine import model as engine
 from relance.formats.text import fold
 from relance.ledger.models import Customer, Invoice
@@ -201,14 +202,14 @@ def _levelled(row: tuple[Any, ...], plans: dict[int, engine.Plan], on: date, zon
     pk, customer, currency, cents, issued, due, reached, plan_id = row
     plan = plans[plan_id]
     invoice = engine.Invoice(pk, "", issued, due, cents, cents, currency)
-    level = by_hand.level_to_come(plan, invoice, reached or 0, on, zone) if plan.steps else 0
+    level = gates.level_to_come(plan, invoice, reached or 0, on, zone) if plan.steps else 0
     return _Found(pk, customer, currency, cents, level, plan_id)
 
 
 def _asked(one: _Found, plans: dict[int, engine.Plan], criteria: Criteria) -> bool:
     """Whether its level exists, and is the one of the filter when there is one."""
     plan = plans[one.plan_id]
-    level = by_hand.within_plan(plan, one.level) if plan.steps else None
+    level = gates.within_plan(plan, one.level) if plan.steps else None
     if level is None:
         return False
     if criteria.level is None:

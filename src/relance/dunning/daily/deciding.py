@@ -5,9 +5,10 @@ from datetime import date
 from typing import NamedTuple
 
 from relance.accounts.models import Organisation
-from relance.dunning import messages, outlooks, to_chase
-from relance.dunning.gather import Window, cases
-from relance.dunning.outlooks import State
+from relance.dunning.facts import outlooks, to_chase
+from relance.dunning.facts.gather import Window, cases
+from relance.dunning.facts.outlooks import State
+from relance.dunning.wording import messages
 from relance.engine import model as engine
 from relance.engine.decide import decide
 from relance.ledger.models import Customer

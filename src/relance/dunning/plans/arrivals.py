@@ -3,8 +3,8 @@
 from datetime import date, datetime
 
 from relance.accounts import clock
-from relance.dunning.refreshing import refresh, refresh_all
-from relance.dunning.rules import give_to_new
+from relance.dunning.daily.refreshing import refresh, refresh_all
+from relance.dunning.plans.rules import give_to_new
 from relance.dunning.services.addresses import readdress
 from relance.ledger import imports
 from relance.ledger.models import (

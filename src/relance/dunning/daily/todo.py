@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from relance.accounts.bulk import create_many
 from relance.accounts.models import DunningRole, FirmMembership, Membership, Organisation
-from relance.dunning.gather import Window
+from relance.dunning.facts.gather import Window
 from relance.dunning.models import Action, Step
 from relance.engine import model as engine
 from relance.engine.review import reconcile

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from datetime import date
 
 from relance.accounts.models import Organisation
-from relance.dunning import by_hand, messages
-from relance.dunning.methods import words_for
+from relance.dunning.by_hand import gates
 from relance.dunning.models import Action
+from relance.dunning.wording import messages
+from relance.dunning.wording.methods import words_for
 from relance.engine import model as engine
 from relance.outbox.delivery import Cancel, Rewrite, Verdict
 from relance.outbox.models import Message, MessageInvoice
@@ -33,7 +34,7 @@ def recheck(
         return Cancel("REPLACED")  # the customer follows another plan now: its levels are others
     asked = {line.invoice_id: line.amount_cents for line in lines}
     carriers = [line.invoice_id for line in lines if line.carrier]
-    left, code = by_hand.still_wanted(
+    left, code = gates.still_wanted(
         case, on, rules, level=message.level or 0, invoices=asked, carriers=carriers
     )
     if code:

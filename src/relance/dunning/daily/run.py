@@ -21,11 +21,13 @@ from django.db import connection, transaction
 
 from relance.accounts import clock
 from relance.accounts.models import Organisation
-from relance.dunning import messages, missing_pdf, outlooks, rechecking, to_chase, todo
-from relance.dunning.deciding import Decided, decide_window, windows
-from relance.dunning.gather import Window, plans_of, rules_of
-from relance.dunning.hours import due_now
+from relance.dunning.daily import missing_pdf, rechecking, todo
+from relance.dunning.daily.deciding import Decided, decide_window, windows
+from relance.dunning.facts import outlooks, to_chase
+from relance.dunning.facts.gather import Window, plans_of, rules_of
+from relance.dunning.facts.hours import due_now
 from relance.dunning.models import Run
+from relance.dunning.wording import messages
 from relance.engine import model as engine
 from relance.engine.decide import decide
 from relance.engine.deeds import done

@@ -12,8 +12,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import batches, changes
-from relance.dunning.changes import Change
+from relance.dunning.lots import batches, changes
+from relance.dunning.lots.changes import Change
 from relance.dunning.models import Batch, Plan
 from relance.dunning.services.common import Refused
 from relance.formats.faults import Fault

@@ -13,9 +13,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import batches
+from relance.dunning.daily.refreshing import refresh
+from relance.dunning.lots import batches
 from relance.dunning.models import Assignment, Batch, BatchLine, Plan, PlanRule
-from relance.dunning.refreshing import refresh
 from relance.dunning.services.common import Refused
 from relance.dunning.services.levels import assign_plan
 from relance.dunning.services.managers import assign_manager, possible_managers

@@ -4,7 +4,7 @@ from datetime import date
 
 from relance.accounts.bulk import upsert_many
 from relance.accounts.models import Organisation
-from relance.dunning.gather import Days, Window, day_of, read
+from relance.dunning.facts.gather import Days, Window, day_of, read
 from relance.dunning.models import Outlook
 from relance.engine import model as engine
 

@@ -14,9 +14,9 @@ from typing import NamedTuple
 from zlib import crc32
 
 from relance.accounts.models import Organisation
-from relance.dunning.gather import rules_of
+from relance.dunning.facts.gather import rules_of
 from relance.dunning.models import Assignment, Plan
-from relance.dunning.rules import Condition, rule_q
+from relance.dunning.plans.rules import Condition, rule_q
 from relance.engine import model as engine
 from relance.engine.rehearsal import Played, play
 from relance.engine.replay_document import CustomerRow, Document, Event

@@ -6,8 +6,8 @@ from datetime import date
 from django.db.models import F, Max, Q
 
 from relance.accounts.models import Organisation
-from relance.dunning.deciding import decide_window, windows
-from relance.dunning.gather import plans_of, rules_of
+from relance.dunning.daily.deciding import decide_window, windows
+from relance.dunning.facts.gather import plans_of, rules_of
 from relance.dunning.models import Entry, Outlook
 
 

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from relance.accounts.models import Organisation, Subscription, User
 from relance.dunning import queries
 from relance.dunning.models import Action, Channel, Outlook, Step, ToChase
-from relance.dunning.recap_mail import Figure, Mail, Part, Row
+from relance.dunning.recaps.recap_mail import Figure, Mail, Part, Row
 from relance.engine.wording import date_words, money_words
 from relance.ledger import queries as ledger
 from relance.ledger.models import Invoice

@@ -20,9 +20,10 @@ from django.utils.translation import override
 
 from relance.accounts.access import open_organisation
 from relance.accounts.models import DunningRole, Organisation, Subscription, User
-from relance.dunning import recap_facts, refreshing
+from relance.dunning.daily import refreshing
 from relance.dunning.models import Run
-from relance.dunning.recap_mail import Mail, written
+from relance.dunning.recaps import recap_facts
+from relance.dunning.recaps.recap_mail import Mail, written
 from relance.engine.calendar import is_working_day, next_working_day
 from relance.outbox import notices
 

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from relance.accounts import clock
 from relance.accounts.bulk import create_many, update_many
 from relance.accounts.models import User
-from relance.dunning.hooks import ended
+from relance.dunning.daily.hooks import ended
 from relance.dunning.models import Batch, BatchLine
 from relance.dunning.services.common import Refused
 from relance.history import services as history

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from relance.accounts.models import Organisation
-from relance.dunning import messages
 from relance.dunning.models import Channel, Step, Template
+from relance.dunning.wording import messages
 
 METHODS = (Channel.EMAIL, Channel.LETTER, Channel.SMS)
 """What Relances clients may choose for any level (S1-13)."""

@@ -16,8 +16,8 @@ from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import letters, templating
 from relance.dunning.models import Channel, Step, Template
+from relance.dunning.wording import letters, templating
 from relance.engine import model as engine
 from relance.engine import wording
 from relance.formats.text import fold

@@ -27,9 +27,9 @@ from django.utils.translation import gettext as _
 
 from relance.accounts.bulk import upsert_many
 from relance.accounts.models import Organisation, User
-from relance.dunning.levels_shown import follow_plan
+from relance.dunning.daily.refreshing import refresh
+from relance.dunning.facts.levels_shown import follow_plan
 from relance.dunning.models import Assignment, Plan, PlanRule
-from relance.dunning.refreshing import refresh
 from relance.dunning.services.common import Refused
 from relance.formats.text import fold
 from relance.history import services as history

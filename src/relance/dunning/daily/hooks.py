@@ -11,12 +11,12 @@ from datetime import date, datetime
 from relance.accounts import clock
 from relance.accounts.bulk import create_many
 from relance.accounts.models import Organisation, User
-from relance.dunning import chosen
-from relance.dunning.hours import due_now, next_departure
-from relance.dunning.levels_shown import save_chases
+from relance.dunning.by_hand import chosen
+from relance.dunning.daily.rechecking import Origin, origin_of, recheck_some, stopped_facts
+from relance.dunning.daily.refreshing import refresh
+from relance.dunning.facts.hours import due_now, next_departure
+from relance.dunning.facts.levels_shown import save_chases
 from relance.dunning.models import Action, Entry, InvoiceChase
-from relance.dunning.rechecking import Origin, origin_of, recheck_some, stopped_facts
-from relance.dunning.refreshing import refresh
 from relance.history import services as history
 from relance.history.services import Fact
 from relance.ledger import services as ledger

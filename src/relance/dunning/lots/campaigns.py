@@ -16,12 +16,13 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import batches, letters, messages, templating
-from relance.dunning.gather import Window, cases, plans_of
+from relance.dunning.daily.rechecking import agreed_to_wait, never_addressed
+from relance.dunning.facts.gather import Window, cases, plans_of
+from relance.dunning.lots import batches
 from relance.dunning.models import Batch, BatchLine, Channel
-from relance.dunning.rechecking import agreed_to_wait, never_addressed
 from relance.dunning.services.common import Refused, sender_for
 from relance.dunning.services.managers import still_acting
+from relance.dunning.wording import letters, messages, templating
 from relance.engine import model as engine
 from relance.formats.text import fold
 from relance.outbox import services as outbox

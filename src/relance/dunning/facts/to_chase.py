@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from relance.accounts.bulk import upsert_many
 from relance.accounts.models import Organisation
-from relance.dunning.gather import Days, Window, day_of, flag_of, read
+from relance.dunning.facts.gather import Days, Window, day_of, flag_of, read
 from relance.dunning.models import ToChase
 from relance.engine import model as engine
 from relance.engine.grouping import asked_with

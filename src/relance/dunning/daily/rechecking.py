@@ -6,8 +6,9 @@ from datetime import date, datetime
 from enum import Enum
 
 from relance.accounts.models import Organisation, User
-from relance.dunning import chosen, messages
-from relance.dunning.gather import HELD, Window, cases, plans_of, rules_of
+from relance.dunning.by_hand import chosen
+from relance.dunning.facts.gather import HELD, Window, cases, plans_of, rules_of
+from relance.dunning.wording import messages
 from relance.engine import model as engine
 from relance.engine.review import recheck as engine_recheck
 from relance.history import services as history

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from relance.dunning import messages
-from relance.dunning.by_hand import Answer, Ask
+from relance.dunning.by_hand.gates import Answer, Ask
 from relance.dunning.models import Batch, BatchLine
 from relance.dunning.services import relances
 from relance.dunning.services.managers import still_acting
+from relance.dunning.wording import messages
 from relance.engine.model import Reason
 from relance.ledger.models import Invoice
 
