@@ -109,6 +109,17 @@ def _open(source: Source, wanted: str | None) -> SheetIn | Fault:
     return Fault("no_sheet")
 
 
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    OSError,
+    ValueError,
+    EOFError,
+    RuntimeError,  # zipfile's word for encrypted parts, and for methods of packing it lacks
+)
+
+
 def check_archive(source: Source, limits: Limits) -> Fault | None:
     """Measure a ZIP archive without trusting it: None when it is an XLSX within limits."""
     try:
@@ -123,9 +134,7 @@ def check_archive(source: Source, limits: Limits) -> Fault | None:
                 total += _measure(stream, part, limits, total)
     except Refused as refusal:
         return refusal.fault
-    except (zipfile.BadZipFile, zlib.error, struct.error, OSError, ValueError, EOFError):
-        return Fault("damaged")
-    except (NotImplementedError, RuntimeError):
+    except _DAMAGED:
         return Fault("damaged")
     return None
 
