@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from relance.accounts.bulk import create_many
-from relance.outbox import claims, mailbox_care
+from relance.outbox import claims, mailbox_care, threads
 from relance.outbox.channels.base import Channel, DeliveryError, Receipt
 from relance.outbox.channels.email import EmailChannel
 from relance.outbox.models import Attempt, Message, MessageInvoice, Status
@@ -158,7 +158,9 @@ def deliver_batch(
         return batch.report
     written = now()
     try:
-        for message in _still_wanted(batch, messages):
+        wanted = _still_wanted(batch, messages)
+        threads.tie(wanted, at=now())
+        for message in wanted:
             if stopping() or batch.report.unreachable:
                 break
             if message.channel not in batch.lines_out:

@@ -75,6 +75,9 @@ def _headers(message: Message, at: datetime) -> Iterator[tuple[str, str]]:
     if message.reply_to:
         yield "Reply-To", _mailbox(message.reply_to)
     yield "Message-ID", message.message_ref
+    if message.in_reply_to:
+        yield "In-Reply-To", message.in_reply_to
+        yield "References", "\r\n ".join(message.thread.split())
     yield "Date", format_datetime(timezone.localtime(at))
     if message.automatic:
         yield "Auto-Submitted", "auto-generated"  # RFC 3834; absent when a person sends
