@@ -127,6 +127,12 @@ def test_an_invoice_paid_in_time_owes_nothing_more() -> None:
     assert (answer.total, answer.why_none) == (0, "PAID_IN_TIME")
 
 
+def test_a_payment_that_came_back_leaves_the_invoice_late_from_the_next_day() -> None:
+    """A direct debit taken in time and rejected on 9 February: 19 days at 13.15 %, and the 40 €."""
+    answer = counted(claim("1000", "2025-01-31", ("2025-01-31", "1000"), ("2025-02-09", "-1000")), "2025-02-28")
+    assert (answer.principal, answer.interest, answer.fee) == (100000, 685, 4000)
+
+
 def test_an_invoice_cancelled_by_a_credit_note_owes_no_fee() -> None:
     answer = counted(claim("1000", "2025-01-31", corrections=100000), "2025-06-30")
     assert (answer.total, answer.why_none) == (0, "CANCELLED_BY_CREDIT")

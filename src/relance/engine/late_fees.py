@@ -152,7 +152,7 @@ def _no_charge(claim: Claim, on: date) -> str:
     if last < first:
         frozen = claim.judgment_on is not None and first >= claim.judgment_on and on >= first
         return "JUDGMENT" if frozen else "NOT_LATE"
-    return "" if _balance_before(claim, first) > 0 else "PAID_IN_TIME"
+    return "" if _was_late(claim, first, on) else "PAID_IN_TIME"
 
 
 def _span(claim: Claim, on: date) -> tuple[date, date]:
@@ -170,10 +170,16 @@ def _balance_before(claim: Claim, day: date) -> int:
     return claim.total - claim.corrections - sum(cents for when, cents in moves if when < day)
 
 
+def _was_late(claim: Claim, first: date, on: date) -> bool:
+    """Something was owed on a late day: from the first one, or since money came back (a rejected direct debit)."""
+    returned = [day + ONE_DAY for day, cents in claim.payments if cents < 0 and first <= day < on]
+    return any(_balance_before(claim, day) > 0 for day in (first, *returned))
+
+
 def _fee(claim: Claim, first: date, on: date) -> int:
     """40 € once per invoice that was not paid in time, whatever was paid before or since; never to a consumer."""
     chargeable = claim.regime in ("business", "public") and claim.currency == "EUR" and on >= first
-    return FEE if chargeable and _balance_before(claim, first) > 0 else 0
+    return FEE if chargeable and _was_late(claim, first, on) else 0
 
 
 class _Move(NamedTuple):

@@ -122,6 +122,9 @@ class Invoice(models.Model):
     disputed = models.BooleanField(default=False)
     promise_until = models.DateField(null=True, blank=True)
     hold_until = models.DateField(null=True, blank=True)
+    noticed_on = models.DateField(
+        null=True, help_text="A mise en demeure about it was received, as a person knows (A8)."
+    )
     document = models.FileField(upload_to="invoices/", blank=True, max_length=200)
 
     class Meta:
