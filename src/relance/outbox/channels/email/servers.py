@@ -9,7 +9,7 @@ import ipaddress
 import smtplib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -123,14 +123,14 @@ class _GuardedTls(smtplib.SMTP_SSL, _Guarded):
     """TLS from the first byte: SMTP_SSL wraps the socket that `_Guarded` opened."""
 
 
-def allowed_addresses(host: str, port: int) -> list[str]:
+def allowed_addresses(host: str, port: int, *, ports: Collection[int] = MAIL_PORTS) -> list[str]:
     """The addresses of `host`, at most three. Raises ForbiddenHostError unless all are allowed.
 
     Link-local addresses, where clouds keep their keys, are never; those of this machine and of
     private networks only with RELANCE_SMTP_PRIVATE. Raises socket.gaierror for an unknown name.
     """
     private = settings.SMTP_PRIVATE_NETWORKS
-    if port < 1024 and port not in MAIL_PORTS and not private:
+    if port < 1024 and port not in ports and not private:
         raise ForbiddenHostError(f"port {port}")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
