@@ -186,6 +186,9 @@ class Message(models.Model):
         max_length=120, blank=True, help_text="Of the postal or SMS provider that took it."
     )
     diverted_to = models.EmailField(blank=True, help_text="Test mode: where it went instead.")
+    link_closed_at = models.DateTimeField(
+        null=True, help_text="Since when its page of invoices is shut by hand."
+    )
     made_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     made_at = models.DateTimeField()
     claimed_by = models.CharField(max_length=80, blank=True)

@@ -49,16 +49,29 @@ def through_the_door(page: Page) -> Page:
     """
     protected = csrf_protect(page)
 
+    def enter(request: HttpRequest, token: str, more: dict[str, Any]) -> HttpResponse:
+        try:
+            return _enter(request, token, protected, more)
+        except Http404:
+            return closed(request)
+
+    return without_login(page, enter, ["GET", "HEAD", "POST"])
+
+
+def without_login(
+    page: Page,
+    enter: Callable[[HttpRequest, str, dict[str, Any]], HttpResponse],
+    methods: list[str],
+) -> Page:
+    """A page for whoever holds a token: kept by nobody, found by no search, leaving no trail."""
+
     @login_not_required
     @csrf_exempt
     @never_cache
-    @require_http_methods(["GET", "HEAD", "POST"])
+    @require_http_methods(methods)
     @wraps(page)
     def entered(request: HttpRequest, token: str, **more: Any) -> HttpResponse:
-        try:
-            answer = _enter(request, token, protected, more)
-        except Http404:
-            answer = closed(request)
+        answer = enter(request, token, more)
         answer.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
         answer.headers["Referrer-Policy"] = "same-origin"
         return answer
@@ -67,9 +80,9 @@ def through_the_door(page: Page) -> Page:
 
 
 def _enter(request: HttpRequest, token: str, page: Page, more: dict[str, Any]) -> HttpResponse:
-    misses = f"DOOR {request.META.get('REMOTE_ADDR', '')}"
+    misses = misses_of(request)
     if throttle.is_over(misses, MISSES):
-        return _sorry(request, "tries", 429)
+        return sorry(request, "tries", 429)
     now: datetime = request.now  # type: ignore[attr-defined]
     door = doors.door_of(token, now=now)
     if door is None:
@@ -78,10 +91,10 @@ def _enter(request: HttpRequest, token: str, page: Page, more: dict[str, Any]) -
     if request.method == "POST":
         answers = f"ANSWERS {door.pk}"
         if throttle.is_over(answers, POSTS):
-            return _sorry(request, "tries", 429)
+            return sorry(request, "tries", 429)
         throttle.tried(answers, POSTS)
         if _length(request) > MOST_BODY:
-            return _sorry(request, "size", 413)
+            return sorry(request, "size", 413)
     timezone.activate(door.organisation.timezone)
     today = clock.local_date(door.organisation, now)
     insider = _insider(request, door)
@@ -111,13 +124,19 @@ def _length(request: HttpRequest) -> int:
     return int(said) if said.isdecimal() else MOST_BODY + 1
 
 
-def closed(request: HttpRequest) -> HttpResponse:
+def misses_of(request: HttpRequest) -> str:
+    """Under which wrong tokens of this network address are counted, whatever they would open."""
+    return f"DOOR {request.META.get('REMOTE_ADDR', '')}"
+
+
+def closed(request: HttpRequest, title: str = "") -> HttpResponse:
     """This link opens nothing: the same words whatever the reason is."""
-    return _sorry(request, "closed", 404)
+    return sorry(request, "closed", 404, title)
 
 
-def _sorry(request: HttpRequest, why: str, status: int) -> HttpResponse:
-    return render(request, "portal/sorry.html", {"why": why}, status=status)
+def sorry(request: HttpRequest, why: str, status: int, title: str = "") -> HttpResponse:
+    """One calm page for what cannot be shown; `title` names what the link was about."""
+    return render(request, "portal/sorry.html", {"why": why, "title": title}, status=status)
 
 
 def at_home(request: HttpRequest, door: Door) -> Access | None:
