@@ -41,6 +41,7 @@ WITHOUT_ORGANISATION = {
     "accounts.Firm",
     "accounts.FirmMembership",
     "receipts.FirmSchedule",  # of the firm
+    "outbox.Notice",  # to a user; of a firm it has none
     "receipts.Round",  # of the firm; its lines hang on their dossiers
 }
 NAMED = (

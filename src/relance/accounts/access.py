@@ -23,6 +23,8 @@ from relance.accounts.models import (
 )
 
 M = TypeVar("M", bound=Model)
+EVERY_RIGHT = (DunningRole.ADMIN, BankRole.R3, CollectRole.FULL)
+"""Of an accountant in the dossiers of his firm (D-24)."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,18 @@ def open_organisation(user: User, slug: str, *, at_least: DunningRole = DunningR
     return access
 
 
+def works_for(user: User, organisation: Organisation) -> bool:
+    """He is one of the people of the firm that the dossier belongs to."""
+    return (
+        organisation.firm_id is not None
+        and FirmMembership.objects.filter(user=user, firm=organisation.firm_id).exists()
+    )
+
+
 def _access(user: User, organisation: Organisation) -> Access:
     membership = Membership.objects.filter(organisation=organisation, user=user).first()
-    if membership is None:  # through the firm: an accountant works with every right
-        return Access(user, organisation, DunningRole.ADMIN, BankRole.R3, CollectRole.FULL)
+    if membership is None or works_for(user, organisation):
+        return Access(user, organisation, *EVERY_RIGHT)
     return Access(
         user,
         organisation,

@@ -184,6 +184,22 @@ class Membership(models.Model):
         ]
 
 
+class FollowRequest(models.Model):
+    """A firm asks to follow a dossier that exists already; its administrator consents or not."""
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="follow_requests")
+    firm = models.ForeignKey(Firm, models.CASCADE, related_name="follow_requests")
+    made_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "firm"], name="one_follow_request_per_firm"
+            )
+        ]
+
+
 class Subscription(models.Model):
     """A regular e-mail that a user asked for, in one dossier (S4-30, D-13)."""
 

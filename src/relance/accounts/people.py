@@ -13,6 +13,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from relance.accounts.access import EVERY_RIGHT, works_for
 from relance.accounts.models import (
     BankRole,
     CollectRole,
@@ -48,12 +49,30 @@ def roles_of(member: Membership) -> Roles:
     return Roles(member.dunning_role, member.bank_role, member.collect_role)
 
 
+def rights_in(user: User, organisation: Organisation) -> Roles:
+    """What a person may do in a dossier: everything for the people of its firm (D-24)."""
+    if works_for(user, organisation):
+        return Roles(*EVERY_RIGHT)
+    member = Membership.objects.filter(user=user, organisation=organisation).first()
+    return roles_of(member) if member else Roles()
+
+
+def _within(own: Roles, before: Roles, wanted: Roles) -> None:
+    """Nobody hands out what he has not, not even to a second address of his own."""
+    ladders = zip(own, before, wanted, strict=True)
+    if any(new > max(mine, old) for mine, old, new in ladders):
+        raise PeopleError(
+            _("Personne ne donne plus de droits qu’il n’en a : demandez-le à qui les a."),
+            "BEYOND_OWN",
+        )
+
+
 @transaction.atomic
 def set_roles(*, member: Membership, roles: Roles, actor: User) -> Roles:
-    """Give these roles instead; those he had. PeopleError: OWN_RIGHTS or LAST_ADMIN.
-
-    The caller has verified that `actor` looks after the dossier.
+    """Give these roles instead; those he had. PeopleError: NOT_ADMIN, OWN_RIGHTS, BEYOND_OWN
+    (more than `actor` has himself) or LAST_ADMIN.
     """
+    own = _looked_after_by(actor, member.organisation)
     locked = Membership.objects.select_for_update().get(pk=member.pk)
     before = roles_of(locked)
     if locked.user_id == actor.pk and any(
@@ -63,11 +82,22 @@ def set_roles(*, member: Membership, roles: Roles, actor: User) -> Roles:
             _("Personne n’augmente ses propres droits : demandez-le à un autre administrateur."),
             "OWN_RIGHTS",
         )
+    _within(own, before, roles)
     if roles.dunning < DunningRole.ADMIN:
         _keep_an_admin(locked)
     locked.dunning_role, locked.bank_role, locked.collect_role = roles
     locked.save(update_fields=["dunning_role", "bank_role", "collect_role"])
     return before
+
+
+def _looked_after_by(actor: User, organisation: Organisation) -> Roles:
+    """The rights of `actor`, who must be an administrator there."""
+    own = rights_in(actor, organisation)
+    if own.dunning < DunningRole.ADMIN:
+        raise PeopleError(
+            _("Seul un administrateur du dossier change les rôles et invite."), "NOT_ADMIN"
+        )
+    return own
 
 
 @transaction.atomic
@@ -102,12 +132,10 @@ def _keep_an_admin(member: Membership) -> None:
 
 
 @transaction.atomic
-def add_person(
-    *, organisation: Organisation, email: str, full_name: str, roles: Roles
-) -> Membership:
-    """A member with these roles; someone unknown gets an account that a password opens later.
+def account_of(email: str, full_name: str) -> User:
+    """The user of an address; someone unknown gets an account that a password opens later.
 
-    PeopleError: BAD_ADDRESS, ALREADY_MEMBER, or OF_THE_FIRM (he has every right already).
+    PeopleError: BAD_ADDRESS.
     """
     address = email.strip().lower()
     try:
@@ -118,9 +146,22 @@ def add_person(
             "BAD_ADDRESS",
         ) from None
     user = User.objects.filter(email=address).first()
-    if user is None:
-        user = User.objects.create_user(address, None, full_name=" ".join(full_name.split())[:120])
-    if FirmMembership.objects.filter(user=user, firm__organisations=organisation).exists():
+    name = " ".join(full_name.split())[:120]
+    return user or User.objects.create_user(address, None, full_name=name)
+
+
+@transaction.atomic
+def add_person(
+    *, organisation: Organisation, email: str, full_name: str, roles: Roles, actor: User
+) -> Membership:
+    """A member with these roles, invited by `actor`.
+
+    PeopleError: NOT_ADMIN, BEYOND_OWN (more than `actor` has himself), BAD_ADDRESS,
+    ALREADY_MEMBER, or OF_THE_FIRM (he has every right already).
+    """
+    _within(_looked_after_by(actor, organisation), Roles(), roles)
+    user = account_of(email, full_name)
+    if works_for(user, organisation):
         raise PeopleError(
             _("Cette personne travaille au cabinet : elle a déjà accès au dossier."), "OF_THE_FIRM"
         )

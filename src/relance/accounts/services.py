@@ -13,16 +13,21 @@ from relance.accounts.models import (
 )
 
 
-@transaction.atomic
-def found_organisation(*, name: str, owner: User, **fields: object) -> Organisation:
-    """A new organisation with `owner` as its administrator; the slug is made unique."""
+def new_organisation(*, name: str, **fields: object) -> Organisation:
+    """An organisation without any member yet; the slug is made unique."""
     stem = slugify(name)[:50] or "dossier"
     slug, n = stem, 1
     while Organisation.objects.filter(slug=slug).exists():
         n += 1
         slug = f"{stem}-{n}"
     fields.setdefault("by_hand_modes", ["direct_debit"])
-    organisation = Organisation.objects.create(name=name, slug=slug, **fields)
+    return Organisation.objects.create(name=name, slug=slug, **fields)
+
+
+@transaction.atomic
+def found_organisation(*, name: str, owner: User, **fields: object) -> Organisation:
+    """A new organisation with `owner` as its administrator; the slug is made unique."""
+    organisation = new_organisation(name=name, **fields)
     add_member(
         organisation=organisation,
         user=owner,

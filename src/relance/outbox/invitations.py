@@ -1,4 +1,4 @@
-"""A person is invited into a dossier: his account, what the journal says, and the mail."""
+"""A person is invited into a dossier or a firm: his account, what the journal says, the mail."""
 
 from datetime import date, datetime
 
@@ -9,7 +9,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from relance.accounts.models import Membership, Organisation, User
+from relance.accounts.firms import add_accountant, require_admin
+from relance.accounts.models import Firm, FirmMembership, Membership, Organisation, User
 from relance.accounts.people import (
     LIFE,
     Roles,
@@ -37,7 +38,9 @@ def invite(
     now: datetime,
 ) -> Membership:
     """Add the person and queue the mail; PeopleError as `add_person`."""
-    member = add_person(organisation=organisation, email=email, full_name=full_name, roles=roles)
+    member = add_person(
+        organisation=organisation, email=email, full_name=full_name, roles=roles, actor=actor
+    )
     data = {"user": member.user.email, "roles": list(roles)}
     append(organisation, [Fact("member_invited", now, on, data=data, actor=actor)])
     send_invitation(member=member, actor=actor, on=on, now=now)
@@ -47,33 +50,82 @@ def invite(
 @transaction.atomic
 def send_invitation(*, member: Membership, actor: User, on: date, now: datetime) -> None:
     """Write the mail, again when it was written before: a new link, the old one stays good."""
-    user, organisation = member.user, member.organisation
+    _write(
+        member.user,
+        place=member.organisation.name,
+        organisation=member.organisation,
+        actor=actor,
+        on=on,
+        now=now,
+    )
+
+
+def link_for(user: User, *, now: datetime) -> str:
+    """Where a person invited begins: choosing a password, or the door when he has one."""
+    if user.has_usable_password():
+        return str(settings.PUBLIC_URL + reverse("home"))
+    token = invitation_token(user, now=now)
+    return str(settings.PUBLIC_URL + reverse("invitation", args=[token]))
+
+
+@transaction.atomic
+def invite_accountant(
+    *,
+    firm: Firm,
+    email: str,
+    full_name: str,
+    is_admin: bool,
+    actor: User,
+    on: date,
+    now: datetime,
+) -> FirmMembership:
+    """One more of the firm's people, who gets a mail; PeopleError as `add_accountant`."""
+    member = add_accountant(
+        firm=firm, email=email, full_name=full_name, is_admin=is_admin, actor=actor
+    )
+    send_accountant(member=member, actor=actor, on=on, now=now)
+    return member
+
+
+@transaction.atomic
+def send_accountant(*, member: FirmMembership, actor: User, on: date, now: datetime) -> None:
+    """Write the mail of a firm, again when it was written before. PeopleError: NOT_ADMIN."""
+    require_admin(member.firm, actor)
+    _write(member.user, place=member.firm.name, organisation=None, actor=actor, on=on, now=now)
+
+
+def _write(
+    user: User,
+    *,
+    place: str,
+    organisation: Organisation | None,
+    actor: User,
+    on: date,
+    now: datetime,
+) -> None:
+    """Queue the mail that lets `user` into a dossier; into a firm when it is None."""
     Notice.objects.filter(organisation=organisation, user=user, kind=KIND).delete()
     with override(user.language):
-        if user.has_usable_password():
-            link = settings.PUBLIC_URL + reverse("home")
-        else:
-            token = invitation_token(user, now=now)
-            link = settings.PUBLIC_URL + reverse("invitation", args=[token])
         context = {
             "actor": actor,
-            "organisation": organisation,
-            "link": link,
+            "place": place,
+            "of_firm": organisation is None,
+            "link": link_for(user, now=now),
             "is_new": not user.has_usable_password(),
             "days": LIFE.days,
         }
-        subject = _("%(actor)s vous invite dans %(dossier)s") % {
-            "actor": actor,
-            "dossier": organisation.name,
-        }
-        text = render_to_string("outbox/invitation_mail.txt", context).strip() + "\n"
-        html = render_to_string("outbox/invitation_mail.html", context)
+        subject = _("%(actor)s vous invite dans %(dossier)s") % {"actor": actor, "dossier": place}
+        sheet = Sheet(
+            subject,
+            render_to_string("outbox/invitation_mail.txt", context).strip() + "\n",
+            render_to_string("outbox/invitation_mail.html", context),
+        )
     write_down(
         organisation=organisation,
         user=user,
         kind=KIND,
         on=on,
-        sheet=Sheet(subject, text, html),
+        sheet=sheet,
         unsubscribe="",
         useful_until=now + LIFE,
         now=now,

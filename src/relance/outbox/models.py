@@ -55,9 +55,11 @@ class Mailbox(models.Model):
     refresh_secret = models.TextField(blank=True, help_text="XOAUTH2, encrypted.")
     access_secret = models.TextField(blank=True, help_text="XOAUTH2, encrypted.")
     access_until = models.DateTimeField(null=True)
+    renewing_until = models.DateTimeField(
+        null=True, help_text="One worker asks for the next access until then."
+    )
     per_minute = models.PositiveIntegerField(null=True, help_text="Messages; null: no limit.")
     per_day = models.PositiveIntegerField(null=True, help_text="Messages in 24 h; null: no limit.")
-    domain = models.JSONField(null=True, help_text="What the last look at SPF, DKIM, DMARC found.")
     is_default = models.BooleanField(default=False, help_text="The organisation's sender.")
     checked_at = models.DateTimeField(
         null=True, help_text="When it last worked; null until it has, with its present settings."
@@ -87,6 +89,20 @@ class Mailbox(models.Model):
         return self.address
 
 
+class SenderDomain(models.Model):
+    """What the DNS said last of a domain that messages leave from: SPF, DKIM, DMARC (B2)."""
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    name = models.CharField(max_length=255)
+    found = models.JSONField(help_text="As `domains.Found`.")
+    looked_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organisation", "name"], name="one_look_per_domain")
+        ]
+
+
 class Notice(models.Model):
     """A regular e-mail to a user (S4-30): at most one of a kind a day, sent at most once.
 
@@ -94,7 +110,9 @@ class Notice(models.Model):
     given up instead of asked about. `handed_at` is set just before the point of no return.
     """
 
-    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    organisation = models.ForeignKey(
+        Organisation, models.CASCADE, null=True, related_name="+", help_text="None: of a firm."
+    )
     user = models.ForeignKey(User, models.CASCADE, related_name="+")
     kind = models.CharField(max_length=12)
     on = models.DateField(help_text="Local date that it stands for.")
@@ -224,6 +242,11 @@ class Message(models.Model):
             models.Index(fields=["organisation", "customer", "-id"], name="message_by_customer"),
             models.Index(fields=["organisation", "-id"], name="message_newest"),
             models.Index(fields=["organisation", "amount_cents"], name="message_by_amount"),
+            models.Index(
+                fields=["mailbox", "sent_at"],
+                name="message_by_mailbox",
+                condition=Q(sent_at__isnull=False, mailbox__isnull=False),
+            ),
             models.Index(
                 fields=["organisation", "status", "action_id"],
                 name="message_of_action",
@@ -380,6 +403,9 @@ class Inbox(models.Model):
     address = models.EmailField(blank=True)
     host = models.CharField(max_length=200, blank=True)
     port = models.PositiveIntegerField(default=993)
+    security = models.CharField(
+        max_length=10, choices=Mailbox.Security.choices, default=Mailbox.Security.TLS
+    )
     username = models.CharField(max_length=200, blank=True)
     secret = models.TextField(blank=True, help_text="The password, encrypted.")
     folder = models.CharField(max_length=100, default="INBOX")
@@ -408,7 +434,7 @@ class Inbound(models.Model):
     organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
     inbox = models.ForeignKey(Inbox, models.SET_NULL, null=True, related_name="+")
     kind = models.CharField(max_length=12, choices=Kind.choices)
-    digest = models.CharField(max_length=64, help_text="SHA-256 of the raw mail.")
+    digest = models.CharField(max_length=64, help_text="Of what the mail is, whatever its way in.")
     raw = models.FileField(upload_to="inbound/", max_length=200)
     received_at = models.DateTimeField()
     sender = models.CharField(max_length=200, blank=True)
@@ -420,6 +446,7 @@ class Inbound(models.Model):
     message = models.ForeignKey(Message, models.SET_NULL, null=True, related_name="answers")
     customer = models.ForeignKey(Customer, models.SET_NULL, null=True, related_name="+")
     absent_until = models.DateField(null=True)
+    handled_at = models.DateTimeField(null=True, help_text="When what follows from it was done.")
     seen_at = models.DateTimeField(null=True)
     seen_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
 
@@ -432,4 +459,38 @@ class Inbound(models.Model):
             models.Index(
                 fields=["organisation", "-id"], name="inbound_unseen", condition=Q(seen_at=None)
             ),
+            models.Index(fields=["organisation", "-id"], name="inbound_newest"),
+            models.Index(fields=["id"], name="inbound_pending", condition=Q(handled_at=None)),
         ]
+
+
+class Refusal(models.Model):
+    """One address that one mail says did not get a message of ours, or complained of it."""
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    inbound = models.ForeignKey(Inbound, models.CASCADE, related_name="refusals")
+    message = models.ForeignKey(Message, models.SET_NULL, null=True, related_name="refusals")
+    address = models.CharField(max_length=254)
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=12, choices=Inbound.Kind.choices)
+    code = models.CharField(max_length=12, blank=True)
+    dead = models.BooleanField(default=False, help_text="The address was disabled for it.")
+    detail = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["inbound", "address"], name="one_refusal_per_address")
+        ]
+        indexes = [models.Index(fields=["organisation", "address", "-at"], name="refusal_by_date")]
+
+
+class Stray(models.Model):
+    """A mail in the installation's own inbox that belongs to no dossier: for its operator."""
+
+    inbox = models.ForeignKey(Inbox, models.SET_NULL, null=True, related_name="+")
+    digest = models.CharField(max_length=64, unique=True)
+    raw = models.FileField(upload_to="inbound/", max_length=200)
+    received_at = models.DateTimeField()
+    kind = models.CharField(max_length=12, choices=Inbound.Kind.choices)
+    sender = models.CharField(max_length=200, blank=True)
+    subject = models.CharField(max_length=300, blank=True)

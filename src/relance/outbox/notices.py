@@ -42,7 +42,7 @@ class Sheet(NamedTuple):
 
 def write_down(
     *,
-    organisation: Organisation,
+    organisation: Organisation | None,
     user: User,
     kind: str,
     on: date,
@@ -144,6 +144,7 @@ def _put_off(notice: Notice, error: DeliveryError, at: datetime) -> None:
 def envelope(notice: Notice, *, at: datetime) -> Envelope:
     """The notice as it leaves the system's address, dated `at`."""
     address = system_address()
+    sender = f"Relance · {notice.organisation.name}" if notice.organisation else "Relance"
     headers = {
         "Message-ID": notice.message_ref,
         "Date": format_datetime(timezone.localtime(at)),
@@ -155,7 +156,7 @@ def envelope(notice: Notice, *, at: datetime) -> Envelope:
     mail = EmailMultiAlternatives(
         subject=notice.subject,
         body=notice.text,
-        from_email=mailbox_words(f"Relance · {notice.organisation.name}", address),
+        from_email=mailbox_words(sender, address),
         to=[notice.recipient],
         headers=headers,
     )
