@@ -52,6 +52,7 @@ class Customer(models.Model):
         default=False, help_text="From a FEC: looked at before chasing."
     )
     email_invalid_since = models.DateField(null=True, blank=True)
+    email_invalid_reason = models.CharField(max_length=300, blank=True)
     manager = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 
