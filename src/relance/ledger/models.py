@@ -53,6 +53,10 @@ class Customer(models.Model):
     )
     email_invalid_since = models.DateField(null=True, blank=True)
     email_invalid_reason = models.CharField(max_length=300, blank=True)
+    phone_invalid_since = models.DateField(null=True, blank=True)
+    address_invalid_since = models.DateField(
+        null=True, blank=True, help_text="Its letters come back."
+    )
     manager = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 

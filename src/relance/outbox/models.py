@@ -6,6 +6,9 @@ from django.utils.translation import gettext_lazy as _
 
 from relance.accounts.models import Organisation, User
 from relance.ledger.models import Customer, Invoice
+from relance.outbox.provider_models import PostalAccount as PostalAccount
+from relance.outbox.provider_models import SmsAccount as SmsAccount
+from relance.outbox.provider_models import Tracking as Tracking
 
 
 class Status(models.TextChoices):
@@ -203,6 +206,9 @@ class Message(models.Model):
     provider_ref = models.CharField(
         max_length=120, blank=True, help_text="Of the postal or SMS provider that took it."
     )
+    poll_after = models.DateTimeField(
+        null=True, help_text="When its provider is asked again about it."
+    )
     diverted_to = models.EmailField(blank=True, help_text="Test mode: where it went instead.")
     link_closed_at = models.DateTimeField(
         null=True, help_text="Since when its page of invoices is shut by hand."
@@ -237,6 +243,11 @@ class Message(models.Model):
                 fields=["id"],
                 name="message_unrecorded",
                 condition=Q(status="sent", recorded=False),
+            ),
+            models.Index(
+                fields=["poll_after"],
+                name="message_to_poll",
+                condition=Q(poll_after__isnull=False),
             ),
             models.Index(fields=["organisation", "status", "-id"], name="message_by_status"),
             models.Index(fields=["organisation", "customer", "-id"], name="message_by_customer"),
@@ -348,49 +359,6 @@ class OwnFile(models.Model):
     added_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     added_at = models.DateTimeField()
     retired_at = models.DateTimeField(null=True, help_text="Offered no more; messages keep it.")
-
-
-class Tracking(models.Model):
-    """What a provider told about a message after it took it: posted, delivered, returned…"""
-
-    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
-    message = models.ForeignKey(Message, models.CASCADE, related_name="tracking")
-    at = models.DateTimeField()
-    status = models.CharField(max_length=20)
-    detail = models.TextField(blank=True)
-    proof = models.FileField(upload_to="proofs/", blank=True, max_length=200)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["message", "status", "at"], name="one_tracking_event")
-        ]
-
-
-class PostalAccount(models.Model):
-    """The account at a provider that prints and posts letters; `secrets` are encrypted JSON."""
-
-    organisation = models.OneToOneField(Organisation, models.CASCADE, related_name="postal")
-    provider = models.CharField(max_length=20)
-    secrets = models.TextField(blank=True)
-    service = models.CharField(max_length=20, blank=True, help_text="Of simple letters.")
-    colour = models.BooleanField(default=False)
-    duplex = models.BooleanField(default=False)
-    active = models.BooleanField(default=False)
-    checked_at = models.DateTimeField(null=True)
-    check_error = models.TextField(blank=True)
-
-
-class SmsAccount(models.Model):
-    """An SMS provider reached over HTTP; `secrets` (headers, body) are encrypted JSON."""
-
-    organisation = models.OneToOneField(Organisation, models.CASCADE, related_name="sms")
-    provider = models.CharField(max_length=20)
-    url = models.URLField(max_length=300, blank=True)
-    sender = models.CharField(max_length=11, blank=True)
-    secrets = models.TextField(blank=True)
-    active = models.BooleanField(default=False)
-    checked_at = models.DateTimeField(null=True)
-    check_error = models.TextField(blank=True)
 
 
 class Inbox(models.Model):

@@ -19,7 +19,7 @@ from relance.ledger.imports.book import (
     plain,
 )
 from relance.ledger.models import Contact, Customer, Invoice, Site
-from relance.ledger.services.people import searchable
+from relance.ledger.services.people import outdated_marks, searchable
 
 _WRITTEN = (
     "name",
@@ -27,7 +27,9 @@ _WRITTEN = (
     "email",
     "email_invalid_since",
     "phone",
+    "phone_invalid_since",
     "address",
+    "address_invalid_since",
     "postcode",
     "city",
     "country",
@@ -147,6 +149,9 @@ def _change(customer: Customer, values: dict[str, Any], chunk: Chunk) -> bool:
     if "email" in before:
         before["email_invalid_since"] = plain(customer.email_invalid_since)
         customer.email_invalid_since = None
+    for mark in outdated_marks(before):
+        before[mark] = plain(getattr(customer, mark))
+        setattr(customer, mark, None)
     for name, value in values.items():
         setattr(customer, name, value)
     after = {name: plain(getattr(customer, name)) for name in before}

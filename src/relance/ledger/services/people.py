@@ -1,6 +1,6 @@
 """Customers, their contacts and their sites (chantiers)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -96,6 +96,9 @@ def edit_customer(
     if "email" in changed:
         fresh.email_invalid_since = None
         columns.append("email_invalid_since")
+    for mark in outdated_marks(changed):
+        setattr(fresh, mark, None)
+        columns.append(mark)
     fresh.save(update_fields=columns)
     for name in columns:
         setattr(customer, name, getattr(fresh, name))
@@ -332,6 +335,66 @@ def refuse_address(
             "address_refused", now, on, customer_id, data={"email": email, "reason": reason[:300]}
         )
         append(organisation, [fact])
+
+
+_PLACE = frozenset({"name", "address", "postcode", "city", "country"})
+
+
+def outdated_marks(changed: Iterable[str]) -> list[str]:
+    """The marks of what did not work that fall when these fields change: there is a new one."""
+    names = set(changed)
+    marks = ["phone_invalid_since"] if "phone" in names else []
+    return marks + (["address_invalid_since"] if names & _PLACE else [])
+
+
+def refuse_phone(
+    *,
+    customer: Customer,
+    on: date,
+    now: datetime,
+    reason: str = "",
+    actor: User | None = None,
+) -> bool:
+    """Nobody is reached at this number: no SMS leaves to it until another is typed.
+
+    `reason` is what was said about it; `actor` the one who called. False when it was known.
+    """
+    return _mark(customer, "phone", on, now, actor, {"phone": customer.phone, "reason": reason})
+
+
+def refuse_place(
+    *,
+    customer: Customer,
+    on: date,
+    now: datetime,
+    reason: str = "",
+    actor: User | None = None,
+) -> bool:
+    """Letters do not arrive there ("n'habite pas à l'adresse indiquée"), until it is changed.
+
+    A person is asked how to reach the customer instead. False when it was known.
+    """
+    address = ", ".join(filter(None, [customer.address, customer.postcode, customer.city]))
+    return _mark(customer, "address", on, now, actor, {"address": address, "reason": reason})
+
+
+@transaction.atomic
+def _mark(
+    customer: Customer,
+    what: str,
+    on: date,
+    now: datetime,
+    actor: User | None,
+    data: dict[str, Any],
+) -> bool:
+    field = f"{what}_invalid_since"
+    free = Customer.objects.filter(pk=customer.pk, **{f"{field}__isnull": True})
+    if not free.update(**{field: on}):
+        return False
+    setattr(customer, field, on)
+    kind = "phone_refused" if what == "phone" else "place_refused"
+    _remember(kind, customer, on, now, actor, data)
+    return True
 
 
 def _switch(
