@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from relance.accounts.bulk import create_many
-from relance.outbox import claims, mailbox_care, threads
+from relance.outbox import claims, mailbox_care, pace, threads
 from relance.outbox.channels.base import Channel, DeliveryError, Receipt
 from relance.outbox.channels.email import EmailChannel
 from relance.outbox.models import Attempt, Message, MessageInvoice, Status
@@ -219,6 +219,10 @@ def _deliver_through(batch: _Batch, message: Message, mailbox_id: int) -> None:
     if mailbox and mailbox.paused_until and mailbox.paused_until > began:
         batch.resting.add(mailbox_id)
         mailbox_care.put_off(mailbox_id, until=mailbox.paused_until, answer=mailbox.check_error)
+        return
+    if mailbox and (halt := pace.halt_of(mailbox, at=began)):
+        batch.resting.add(mailbox_id)
+        mailbox_care.put_off(mailbox_id, until=halt.until, reason=halt.reason)
         return
     _deliver(batch, message)
     took = batch.spent.get(mailbox_id, timedelta()) + (batch.now() - began)

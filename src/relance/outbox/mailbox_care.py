@@ -148,12 +148,19 @@ def out_of_reach(mailbox: Mailbox, *, error: DeliveryError, at: datetime) -> Non
     put_off(mailbox.pk, until=until, answer=error.answer)
 
 
-def put_off(mailbox_id: int, *, until: datetime, answer: str = "") -> None:
-    """Its messages leave at `until` at the earliest; none of them spends a try on it."""
+def put_off(mailbox_id: int, *, until: datetime, answer: str = "", reason: str = "") -> None:
+    """Its messages leave at `until` at the earliest; none of them spends a try on it.
+
+    Why is told by the server's `answer`, or by a code of `pace` in `reason`.
+    """
     waiting = Message.objects.filter(mailbox_id=mailbox_id, not_before__lt=until).filter(
         status__in=[*WAITING, Status.SENDING], handed_at__isnull=True
     )
-    waiting.update(not_before=until, **({"error": answer} if answer else {}))
+    waiting.update(
+        not_before=until,
+        **({"error": answer} if answer else {}),
+        **({"reason": reason} if reason else {}),
+    )
 
 
 def works(mailbox: Mailbox, *, at: datetime) -> None:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 
 from relance.engine import wording
 from relance.engine.model import Reason
-from relance.outbox.models import Message, PrintRun, Status
+from relance.outbox.models import WAITING, Message, PrintRun, Status
 
 _ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 
@@ -110,6 +110,22 @@ def trouble_words(message: Message) -> str:
     if message.status == Status.BOUNCED:
         return _("Revenu : %(why)s") % {"why": _short(message.error)}
     return _short(message.error)
+
+
+def held_words(message: Message) -> str:
+    """Why a message in the queue leaves later than it might; empty when nothing keeps it."""
+    if message.status not in WAITING:
+        return ""
+    return {
+        "MAILBOX_MINUTE": _(
+            "Sa boîte d’envoi a atteint sa limite par minute. Il attend son tour, sans perdre "
+            "d’essai."
+        ),
+        "MAILBOX_DAY": _(
+            "Sa boîte d’envoi a atteint sa limite de messages en 24 heures. Il attend son tour, "
+            "sans perdre d’essai."
+        ),
+    }.get(message.reason, "")
 
 
 def failed_words(message: Message) -> str:
