@@ -19,7 +19,7 @@ from relance.outbox.models import Message, Status
 LIFE = timedelta(days=120)
 """From the departure of the message: longer than a plan, shorter than a dispute's memory."""
 SHUT = (Status.DRAFT, Status.TO_APPROVE, Status.CANCELLED, Status.EXPIRED, Status.FAILED)
-"""Nobody was given the link of such a message."""
+"""Nobody was given the link of such a message, or nobody should go on reading by it."""
 LONGEST = 80
 """Characters of a token; a longer one is none, whatever it holds."""
 

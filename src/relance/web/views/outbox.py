@@ -18,6 +18,7 @@ from relance.dunning.services import Refused
 from relance.dunning.services.switch import switch_sending
 from relance.dunning.services.undo import cancel_message
 from relance.dunning.wording import messages as writing
+from relance.outbox import doors
 from relance.outbox import services as outbox
 from relance.outbox.channels.base import DeliveryError
 from relance.outbox.channels.email.mime import attached_name, envelope
@@ -29,6 +30,7 @@ from relance.web.requests import enter, moment, today_of
 from relance.web.smtp_words import (
     cancelled_words,
     failed_words,
+    held_words,
     plain_answer,
     printed_words,
     trouble_words,
@@ -77,6 +79,8 @@ def _why(message: Message) -> str:
         return trouble_words(message)
     if message.status == Status.RETRYING and message.error:
         return _("Nouvel essai : %(why)s") % {"why": trouble_words(message)}
+    if held := held_words(message):
+        return held
     if message.letter:
         return ", ".join(message.letter["to"][1:])
     return ", ".join(message.recipients)
@@ -126,6 +130,7 @@ def _about(access: Access, message: Message) -> dict[str, Any]:
         "can_write": access.can_write,
         "why": _why(message),
         "plain": failed_words(message),
+        "held": held_words(message),
         "is_waiting": message.status in CALLABLE,
         "printed": printed_words(message.print_run)
         if message.print_run and message.status in CALLABLE
@@ -134,6 +139,18 @@ def _about(access: Access, message: Message) -> dict[str, Any]:
         "is_uncertain": message.status == Status.UNCERTAIN,
         "is_cancelled": message.status in (Status.CANCELLED, Status.EXPIRED),
         "is_sent": message.status == Status.SENT,
+        "link": _link(message),
+    }
+
+
+def _link(message: Message) -> dict[str, Any] | None:
+    """The page of its invoices that the debtor may open; None when nobody was given one."""
+    if message.customer_id is None or message.status in doors.SHUT:
+        return None
+    return {
+        "url": doors.link_of(message),
+        "ends": doors.ends_at(message),
+        "closed": message.link_closed_at,
     }
 
 
@@ -184,6 +201,18 @@ def message_settle(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     except outbox.StateConflictError as conflict:
         return _show(request, access, message, refusal=conflict_words(conflict))
     said = _("C’est noté : il est parti.") if sent else _("Le message repart.")
+    return _after(request, access, message, said)
+
+
+@require_POST
+def message_link(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """Close the debtor's page of a message's invoices, or open the same link again."""
+    access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
+    message = access.get(Message, pk=pk)
+    opening = request.POST.get("open") == "1"
+    verb = doors.reopen if opening else doors.close
+    verb(message=message, actor=access.user, on=today_of(request, access), now=moment(request))
+    said = _("Le lien montre de nouveau les factures.") if opening else _("Le lien est fermé.")
     return _after(request, access, message, said)
 
 
@@ -262,5 +291,6 @@ urlpatterns = [
     path("messages/<int:pk>/message.eml", message_eml, name="message_eml"),
     path("messages/<int:pk>/reessayer/", message_retry, name="message_retry"),
     path("messages/<int:pk>/trancher/", message_settle, name="message_settle"),
+    path("messages/<int:pk>/lien/", message_link, name="message_link"),
     path("messages/<int:pk>/retenir/", message_cancel, name="message_cancel"),
 ]
