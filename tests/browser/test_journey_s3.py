@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -118,7 +119,10 @@ def test_the_state_at_the_top_right_from_the_first_reminder_to_the_call(
     open_record(page, live_server, customer, "?onglet=historique")
     latest = page.locator("main").get_by_role("listitem").filter(has_text="Dernier rappel").first
     expect(latest).to_contain_text("25 nov.")
-    expect(latest).to_contain_text(re.compile(r"Envoyé à 0[89]:30 à compta@pharmacie.example"))
+    left = Message.objects.get(subject="Dernier rappel").sent_at
+    assert left is not None
+    hour = left.astimezone(ZoneInfo("Europe/Paris"))
+    expect(latest).to_contain_text(f"Envoyé à {hour:%H:%M} à compta@pharmacie.example")
 
     # J+20, a call to make: the label is that of the action, and it is mine
     assert day(office, date(2026, 12, 3)) == []
