@@ -31,7 +31,9 @@ def ask(*invoices: Invoice, level: int | None = None) -> Ask:
 def send(
     organisation: Organisation, asks: list[Ask], actor: User, *, channel: str = "email"
 ) -> list[relances.Outcome]:
-    return relances.send(organisation, asks, channel=channel, actor=actor, on=TODAY, now=at(TODAY))
+    return relances.send(
+        organisation, asks, relances.Sending(channel=channel, actor=actor, on=TODAY, now=at(TODAY))
+    )
 
 
 def deliver(on: date = TODAY, *, error: str = "") -> None:

@@ -59,11 +59,7 @@ def test_a_message_of_a_batch_is_written_again_without_what_was_paid(
     relances.send(
         organisation,
         [ask(*two)],
-        channel="email",
-        actor=owner,
-        on=TODAY,
-        now=at(TODAY),
-        batch_id=1,
+        relances.Sending(channel="email", actor=owner, on=TODAY, now=at(TODAY), batch_id=1),
     )
     ledger.record_payment(invoice=two[1], amount_cents=784_80, on=TODAY, actor=owner, now=at(TODAY))
     deliver()
@@ -103,10 +99,7 @@ def test_the_second_of_two_who_send_at_once_learns_who_was_first(
     seen = relances.prepare(
         organisation,
         [ask(*two)],
-        channel="email",
-        actor=colleague,
-        on=TODAY,
-        now=at(TODAY),
+        relances.Sending(channel="email", actor=colleague, on=TODAY, now=at(TODAY)),
     )
     send(organisation, [ask(*two)], owner)
     monkeypatch.setattr(relances, "prepare", lambda *_of, **_more: seen)
@@ -132,11 +125,7 @@ def test_a_letter_of_a_batch_is_printed_without_what_was_paid_before_the_print(
     relances.send(
         organisation,
         [ask(*two)],
-        channel="letter",
-        actor=owner,
-        on=TODAY,
-        now=at(TODAY),
-        batch_id=1,
+        relances.Sending(channel="letter", actor=owner, on=TODAY, now=at(TODAY), batch_id=1),
     )
     ledger.record_payment(invoice=two[1], amount_cents=784_80, on=TODAY, actor=owner, now=at(TODAY))
 
@@ -160,7 +149,7 @@ def test_a_carrier_of_the_plan_tells_of_all_that_is_overdue_and_rises_alone(
     """S4-16 in customer scope: the same message as the plan would send."""
     asked = relances.carrier_ask(organisation, two[0], on=TODAY, level=2)
     message = relances.send_one(
-        organisation, asked, channel="email", actor=owner, on=TODAY, now=at(TODAY)
+        organisation, asked, relances.Sending(channel="email", actor=owner, on=TODAY, now=at(TODAY))
     )
     lines = list(message.lines.order_by("id").values_list("invoice_id", "carrier"))
     assert lines == [(two[0].pk, True), (two[1].pk, False)]
@@ -173,12 +162,14 @@ def test_own_words_sender_and_addresses_replace_the_usual_ones(
     draft = relances.preview_one(
         organisation,
         Ask(two[0].customer_id, (two[0].pk,), recipients=("chantier@delmas.example",)),
-        channel="email",
-        actor=owner,
-        on=TODAY,
-        now=at(TODAY),
-        words=relances.messages.Words("Un mot", "Bonjour"),
-        sender_key="system",
+        relances.Sending(
+            channel="email",
+            actor=owner,
+            on=TODAY,
+            now=at(TODAY),
+            words=relances.messages.Words("Un mot", "Bonjour"),
+            sender_key="system",
+        ),
     )
     assert (draft.subject, list(draft.recipients)) == ("Un mot", ["chantier@delmas.example"])
     assert draft.reply_to == owner.email

@@ -41,14 +41,16 @@ def handle(batch: Batch, lines: Sequence[BatchLine], on: date, now: datetime) ->
     outcomes = relances.send(
         batch.organisation,
         [ask_of(line) for line in lines],
-        channel=batch.channel,
-        actor=actor,
-        on=on,
-        now=now,
-        words=words_of(batch),
-        sender_key=batch.options.get("sender", ""),
-        copy_to_me=bool(batch.options.get("copy")),
-        batch_id=batch.pk,
+        relances.Sending(
+            channel=batch.channel,
+            actor=actor,
+            on=on,
+            now=now,
+            words=words_of(batch),
+            sender_key=batch.options.get("sender", ""),
+            copy_to_me=bool(batch.options.get("copy")),
+            batch_id=batch.pk,
+        ),
     )
     numbers = numbers_of([reason for one in outcomes for reason in one.refusals])
     for line, outcome in zip(lines, outcomes, strict=True):

@@ -44,6 +44,23 @@ class Outcome(NamedTuple):
     refusals: tuple[Reason, ...]
 
 
+class Sending(NamedTuple):
+    """How a person sends: by which channel, who, on which local date, at which moment (UTC).
+
+    `words` replace those of the templates; `sender_key` is one of `mailboxes.senders`, without
+    it the person's default; `copy_to_me` adds a blind copy (S2-20).
+    """
+
+    channel: str
+    actor: User
+    on: date
+    now: datetime
+    words: messages.Words | None = None
+    sender_key: str = ""
+    copy_to_me: bool = False
+    batch_id: int | None = None
+
+
 def asks_of(organisation: Organisation, invoices: Sequence[Invoice], *, grouped: bool) -> list[Ask]:
     """One ask per customer and currency when `grouped` (S1-14), else one per invoice (S1-22)."""
     if not grouped:
@@ -192,44 +209,36 @@ def _named(reason: Reason, ask: Ask, names: Mapping[int, str]) -> Reason:
 
 
 def prepare(
-    organisation: Organisation,
-    asks: Sequence[Ask],
-    *,
-    channel: str,
-    actor: User,
-    on: date,
-    now: datetime,
-    words: messages.Words | None = None,
-    sender_key: str = "",
-    copy_to_me: bool = False,
-    batch_id: int | None = None,
+    organisation: Organisation, asks: Sequence[Ask], how: Sending
 ) -> list[tuple[Answer, outbox.Draft | None]]:
     """Each ask with its message written in full, ready for the outbox; None when it is refused.
 
-    `words` replace those of the templates. The message may be called back for `UNDO_SECONDS`.
+    `how.words` replace those of the templates. The message may be called back for `UNDO_SECONDS`.
     Raises `mailboxes.UnknownSenderError` when the sender chosen is not his.
     """
-    found = answers(organisation, asks, channel=channel, on=on, words=words)
+    found = answers(organisation, asks, channel=how.channel, on=how.on, words=how.words)
     going = [one for one in found if one.wanted is not None]
-    sender = mailboxes.sender_of(organisation, actor, sender_key) if sender_key else None
+    key = how.sender_key
+    sender = mailboxes.sender_of(organisation, how.actor, key) if key else None
     made = messages.drafts(
         organisation,
         [messages.Wanted(one.wanted, one.case) for one in going if one.wanted is not None],
-        on,
-        not_before=now + timedelta(seconds=UNDO_SECONDS),
-        made_by=actor,
-        words=words
-        or words_for(organisation, {int(o.wanted.plan) for o in going if o.wanted}, channel),
-        channel=channel,
-        batch_id=batch_id,
+        how.on,
+        not_before=how.now + timedelta(seconds=UNDO_SECONDS),
+        made_by=how.actor,
+        words=how.words
+        or words_for(organisation, {int(o.wanted.plan) for o in going if o.wanted}, how.channel),
+        channel=how.channel,
+        batch_id=how.batch_id,
     )
+    by_mail = how.channel == Channel.EMAIL
     drafts: dict[int, outbox.Draft] = {}
     for one, draft in zip(going, made, strict=True):
         to = list(one.ask.recipients) or list(draft.recipients)
         draft = replace(
             draft,
-            recipients=to if channel == Channel.EMAIL else draft.recipients,
-            copies=[actor.email] if copy_to_me and channel == Channel.EMAIL else [],
+            recipients=to if by_mail else draft.recipients,
+            copies=[how.actor.email] if how.copy_to_me and by_mail else [],
         )
         if sender:
             draft = replace(
@@ -240,39 +249,16 @@ def prepare(
 
 
 @transaction.atomic
-def send(
-    organisation: Organisation,
-    asks: Sequence[Ask],
-    *,
-    channel: str,
-    actor: User,
-    on: date,
-    now: datetime,
-    words: messages.Words | None = None,
-    sender_key: str = "",
-    copy_to_me: bool = False,
-    batch_id: int | None = None,
-) -> list[Outcome]:
+def send(organisation: Organisation, asks: Sequence[Ask], how: Sending) -> list[Outcome]:
     """Queue the messages of these asks; their levels rise when they have really left (D-07).
 
     The outcomes are in the order of the asks. Two people never decide about one customer at the
     same time; a step that the pass queued in between is refused by the outbox.
     """
     _take(organisation, asks)
-    prepared = prepare(
-        organisation,
-        asks,
-        channel=channel,
-        actor=actor,
-        on=on,
-        now=now,
-        words=words,
-        sender_key=sender_key,
-        copy_to_me=copy_to_me,
-        batch_id=batch_id,
-    )
+    prepared = prepare(organisation, asks, how)
     drafts = [draft for _answer, draft in prepared if draft is not None]
-    queued = outbox.queue(drafts=drafts, now=now)
+    queued = outbox.queue(drafts=drafts, now=how.now)
     refused = {id(refusal.draft): refusal for refusal in queued.refused}
     told = [line.invoice_id for refusal in queued.refused for line in refusal.draft.lines]
     first = on_their_way(organisation, told) if told else {}
@@ -304,60 +290,20 @@ def _refusal(refusal: outbox.Refusal, first: Mapping[int, str]) -> Reason:
     return Reason(code, {"address": refusal.detail, "who": who})
 
 
-def send_one(
-    organisation: Organisation,
-    ask: Ask,
-    *,
-    channel: str,
-    actor: User,
-    on: date,
-    now: datetime,
-    words: messages.Words | None = None,
-    sender_key: str = "",
-    copy_to_me: bool = False,
-) -> Message:
+def send_one(organisation: Organisation, ask: Ask, how: Sending) -> Message:
     """`send` for one message; `Refused` with the first reason when it does not leave whole.
 
     With several invoices of which some are refused, the message leaves about the others.
     """
-    [outcome] = send(
-        organisation,
-        [ask],
-        channel=channel,
-        actor=actor,
-        on=on,
-        now=now,
-        words=words,
-        sender_key=sender_key,
-        copy_to_me=copy_to_me,
-    )
+    [outcome] = send(organisation, [ask], how)
     if outcome.message is None:
         raise refused(outcome.refusals)
     return outcome.message
 
 
-def preview_one(
-    organisation: Organisation,
-    ask: Ask,
-    *,
-    channel: str,
-    actor: User,
-    on: date,
-    now: datetime,
-    words: messages.Words | None = None,
-    sender_key: str = "",
-) -> outbox.Draft:
+def preview_one(organisation: Organisation, ask: Ask, how: Sending) -> outbox.Draft:
     """The message that `send_one` would send; `Refused` with the reason when it would not."""
-    [(answer, draft)] = prepare(
-        organisation,
-        [ask],
-        channel=channel,
-        actor=actor,
-        on=on,
-        now=now,
-        words=words,
-        sender_key=sender_key,
-    )
+    [(answer, draft)] = prepare(organisation, [ask], how)
     if draft is None:
         raise refused(answer.refusals)
     return draft

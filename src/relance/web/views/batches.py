@@ -241,11 +241,13 @@ def _sample(request: HttpRequest, access: Access, batch: Batch, lines: Any) -> d
         draft = relances.preview_one(
             access.organisation,
             relance_batch.ask_of(line),
-            channel=batch.channel,
-            actor=user_of(request),
-            on=today_of(request, access),
-            now=moment(request),
-            words=relance_batch.words_of(batch),
+            relances.Sending(
+                channel=batch.channel,
+                actor=user_of(request),
+                on=today_of(request, access),
+                now=moment(request),
+                words=relance_batch.words_of(batch),
+            ),
         )
     except Refused as refused:
         return {"sample": None, "line": line, "moved": str(refused)}

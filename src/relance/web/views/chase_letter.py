@@ -322,12 +322,9 @@ def _prepare(
     prepared = relances.prepare(
         access.organisation,
         asks_of(letter),
-        channel=CHANNEL,
-        actor=access.user,
-        on=today,
-        now=now,
-        words=words,
-        sender_key=key,
+        relances.Sending(
+            channel=CHANNEL, actor=access.user, on=today, now=now, words=words, sender_key=key
+        ),
     )
     shown: Draft | None = None
     for one, (answer, draft) in zip(letter.asks, prepared, strict=True):

@@ -171,12 +171,14 @@ def _send(request: HttpRequest, access: Access, letter: chase_letter.Letter) -> 
         message = relances.send_one(
             organisation,
             asks[0],
-            channel=chase_letter.CHANNEL,
-            actor=access.user,
-            words=chase_letter.typed_words(letter),
-            sender_key=form.cleaned_data["sender"],
-            copy_to_me=form.cleaned_data["copy"],
-            **when,
+            relances.Sending(
+                channel=chase_letter.CHANNEL,
+                actor=access.user,
+                words=chase_letter.typed_words(letter),
+                sender_key=form.cleaned_data["sender"],
+                copy_to_me=form.cleaned_data["copy"],
+                **when,
+            ),
         )
         refresh(organisation, customers, **when)
         return redirect(_home(request, access, parti=message.pk))
