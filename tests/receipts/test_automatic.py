@@ -8,6 +8,7 @@ import pytest
 from relance.accounts.models import BankRole, Firm, Organisation, User
 from relance.bank.services.errors import BankRefused
 from relance.ops.hooks import hooks
+from relance.outbox.delivery import Cancel
 from relance.outbox.models import Message, Status
 from relance.receipts import automatic
 from relance.receipts.models import FileSchedule, FirmSchedule, Request
@@ -269,3 +270,21 @@ def test_a_dossier_that_breaks_keeps_none_of_the_others_from_being_asked(
     monkeypatch.undo()
     automatic.tick(at(day, 10))
     assert Request.objects.filter(organisation=dossier, on=day).count() == 1
+
+
+def test_the_switch_stops_the_calendar_and_the_date_is_caught_up_when_it_is_on_again(
+    schedule: FirmSchedule, bring: Bring, add_client: AddClient, dossier: Organisation
+) -> None:
+    """The one switch of a dossier holds back what leaves by itself of both chases."""
+    bring(on=JANUARY)
+    add_client()
+    Organisation.objects.update(sending_on=False)
+    automatic.tick(at(date(2026, 1, 15)))
+    assert Request.objects.count() == 0
+    Organisation.objects.update(sending_on=True)
+    automatic.tick(at(date(2026, 1, 16)))
+    assert dates() == [date(2026, 1, 15)]
+    Organisation.objects.update(sending_on=False)
+    [message] = Message.objects.all()
+    verdict = hooks(lambda: at(date(2026, 1, 16))).recheck([message])[message.pk]
+    assert verdict == Cancel("SENDING_OFF")

@@ -87,3 +87,16 @@ def balance_refusal(case: Case, currency: str, invoices: Sequence[Invoice], mini
     if due - unapplied < minimum:
         return Reason("BELOW_MINIMUM", {"balance": due - unapplied, "minimum": minimum, "currency": currency})
     return None
+
+
+def sending_refusal(*, sending_on: bool, fed_on: date | None, fresh_days: int | None, on: date) -> Reason | None:
+    """What keeps everything automatic of an organisation from leaving on local date ``on``.
+
+    The switch first; then facts too old: the last import is dated ``fed_on`` and older than ``fresh_days``. Without a
+    limit, or where nothing was ever imported (a ledger typed by hand), facts are never too old.
+    """
+    if not sending_on:
+        return Reason("SENDING_OFF")
+    if fresh_days is None or fed_on is None or (on - fed_on).days <= fresh_days:
+        return None
+    return Reason("DATA_TOO_OLD", {"fed_on": fed_on, "days": (on - fed_on).days, "limit": fresh_days})

@@ -93,7 +93,10 @@ SENTENCES: Final[dict[str, str]] = {
         "Aucun utilisateur du client ne peut recevoir la demande de justificatifs ({count} à fournir)."
     ),
     "SENDING_OFF": _("Les envois sont arrêtés pour toute l’organisation."),
-    "DATA_TOO_OLD": _("Les données ne sont pas à jour\u00a0: les règlements récents pourraient manquer."),
+    "DATA_TOO_OLD": _(
+        "Le dernier import date du {fed_on}, il y a {days}\u00a0jours\u00a0: des règlements reçus depuis manquent"
+        " peut-être."
+    ),
     "OUTSIDE_HOURS": _("Les relances partent à l’heure choisie par l’organisation."),
 }
 

@@ -79,13 +79,14 @@ def upcoming(calendar: Calendar, on: date, zone: str, count: int = 1) -> list[da
 def tick(now: datetime) -> int:
     """Serve every client file whose date has come at its hour; how many requests were made.
 
-    Two queries when there is nothing to do, however many files the firms have.
+    A dossier whose automatic sending is switched off is asked once it is switched on again. Two
+    queries when there is nothing to do, however many files the firms have.
     """
     made = 0
     scheduled = list(
-        Organisation.objects.filter(firm__receipt_schedule__enabled=True).select_related(
-            "firm__receipt_schedule"
-        )
+        Organisation.objects.filter(
+            firm__receipt_schedule__enabled=True, sending_on=True
+        ).select_related("firm__receipt_schedule")
     )
     own = {row.organisation_id: row for row in FileSchedule.objects.all()} if scheduled else {}
     for organisation in scheduled:

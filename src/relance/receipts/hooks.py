@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from relance.accounts import clock
+from relance.accounts.models import Organisation
 from relance.history.services import Fact, append
 from relance.outbox.delivery import Cancel, Hooks, Verdict
 from relance.outbox.models import Message
@@ -20,18 +21,28 @@ def hooks(now: Callable[[], datetime]) -> Hooks:
 
 
 def recheck(batch: Sequence[Message]) -> dict[int, Verdict]:
-    """A request of which everything has been justified meanwhile does not leave (S0-36)."""
+    """A request of which everything has been justified meanwhile does not leave (S0-36).
+
+    Nor does an automatic one once the switch over automatic sending is off.
+    """
     asked = {message.request_id for message in batch if message.request_id}
     missing = set(
         Asked.objects.filter(request_id__in=asked)
         .exclude(transaction__missing="")
         .values_list("request_id", flat=True)
     )
-    return {
+    verdicts: dict[int, Verdict] = {
         message.pk: Cancel("NOTHING_MISSING")
         for message in batch
         if message.request_id not in missing
     }
+    off = set(
+        Organisation.objects.filter(
+            pk__in={m.organisation_id for m in batch if m.automatic}, sending_on=False
+        ).values_list("pk", flat=True)
+    )
+    stopped = [m for m in batch if m.automatic and m.organisation_id in off]
+    return verdicts | {message.pk: Cancel("SENDING_OFF") for message in stopped}
 
 
 def _tell(messages: Sequence[Message], kind: str, now: datetime) -> None:

@@ -6,7 +6,7 @@ The outbox knows nothing of plans; it calls these two per batch (engine rules 3.
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from relance.accounts import clock
 from relance.accounts.bulk import create_many
@@ -14,6 +14,7 @@ from relance.accounts.models import Organisation, User
 from relance.dunning.by_hand import chosen
 from relance.dunning.daily.rechecking import Origin, origin_of, recheck_some, stopped_facts
 from relance.dunning.daily.refreshing import refresh
+from relance.dunning.facts import sending
 from relance.dunning.facts.hours import due_now, next_departure
 from relance.dunning.facts.levels_shown import save_chases
 from relance.dunning.models import Action, Entry, InvoiceChase
@@ -23,6 +24,8 @@ from relance.ledger import services as ledger
 from relance.outbox.delivery import Hooks, Postpone, Verdict
 from relance.outbox.models import Attempt, Message, MessageInvoice, Status
 
+LOOK_AGAIN = timedelta(hours=1)
+"""What waits for a fresh import is looked at again so often."""
 _ENHANCED = re.compile(r"\b5\.(\d{1,3})\.\d{1,3}\b")
 
 
@@ -53,6 +56,12 @@ def recheck(batch: Sequence[Message], now: datetime, *, by_day: bool = False) ->
             late = {m.pk for m in mine if m.automatic}
             verdicts |= {key: Postpone(morning, "OUTSIDE_HOURS") for key in late}
             mine = [m for m in mine if m.pk not in late]
+        if any(m.automatic for m in mine):
+            stopped = sending.stop(organisation, on)
+            if stopped and stopped.code == "DATA_TOO_OLD":
+                old = {m.pk for m in mine if m.automatic}
+                verdicts |= {key: Postpone(now + LOOK_AGAIN, stopped.code) for key in old}
+                mine = [m for m in mine if m.pk not in old]
         for origin in Origin:
             some = [m for m in mine if origin_of(m) == origin]
             if some:

@@ -23,7 +23,7 @@ from relance.accounts import clock
 from relance.accounts.models import Organisation
 from relance.dunning.daily import missing_pdf, rechecking, todo
 from relance.dunning.daily.deciding import Decided, decide_window, windows
-from relance.dunning.facts import outlooks, to_chase
+from relance.dunning.facts import outlooks, sending, to_chase
 from relance.dunning.facts.gather import Window, plans_of, rules_of
 from relance.dunning.facts.hours import due_now
 from relance.dunning.models import Run
@@ -136,9 +136,10 @@ def pass_window(task: Task, window: Window) -> Counts:
 
 def _apply(organisation: Organisation, task: Task, window: Window, decided: Decided) -> Counts:
     """Write what was decided; the words and what is known are made ready before the transaction."""
-    drafts = _drafts(organisation, task, decided.wanted) if organisation.sending_on else []
-    held = 0 if organisation.sending_on else len(decided.wanted)
-    if organisation.sending_on:
+    stopped = sending.stop(organisation, task.on)
+    drafts = [] if stopped else _drafts(organisation, task, decided.wanted)
+    held = len(decided.wanted) if stopped else 0
+    if not stopped:
         _foresee_leaving(organisation, task.on, decided)
     renewed = outlooks.changed(organisation, task.on, window, decided.outlooks)
     listed = to_chase.changed(organisation, window, decided.lines)
@@ -225,9 +226,21 @@ def _claim(organisation: Organisation, on: date, now: datetime) -> bool:
     row, created = Run.objects.get_or_create(
         organisation=organisation, on=on, defaults={"started_at": now}
     )
-    if created:
+    if created or (row.held and _fed_since(organisation, on, now)):
         return True
     stale = Run.objects.filter(
         pk=row.pk, finished_at__isnull=True, started_at__lt=now - timedelta(minutes=10)
     )
     return stale.update(started_at=now) == 1
+
+
+def _fed_since(organisation: Organisation, on: date, now: datetime) -> bool:
+    """A pass that held messages back for old facts is done again when fresh ones have come.
+
+    True for the one worker that may.
+    """
+    fed = sending.fed_at(organisation)
+    if fed is None or sending.stop(organisation, on):
+        return False
+    held = Run.objects.filter(organisation=organisation, on=on, held__gt=0, finished_at__lt=fed)
+    return held.update(started_at=now, finished_at=None) == 1
