@@ -32,6 +32,10 @@ class Event(models.Model):
             models.Index(
                 fields=["organisation", "-seq"], name="event_note", condition=models.Q(kind="note")
             ),
+            # For the filters of the journal's page; they grow at their ends: cheap to write.
+            models.Index(fields=["organisation", "kind", "-seq"], name="event_by_kind"),
+            models.Index(fields=["organisation", "actor_id", "-seq"], name="event_by_actor"),
+            models.Index(fields=["organisation", "on", "seq"], name="event_by_date"),
         ]
 
 
@@ -41,3 +45,11 @@ class Chain(models.Model):
     organisation = models.OneToOneField(Organisation, models.CASCADE, related_name="+")
     seq = models.PositiveBigIntegerField(default=0)
     hash = models.CharField(max_length=64, default="0" * 64)
+    begun_at = models.DateTimeField(null=True, help_text="A verification is under way since.")
+    done_seq = models.PositiveBigIntegerField(default=0, help_text="How far it has come.")
+    done_hash = models.CharField(max_length=64, default="0" * 64)
+    verified_at = models.DateTimeField(null=True, help_text="When the last one came to its end.")
+    verified_seq = models.PositiveBigIntegerField(default=0, help_text="The head that it found.")
+    broken_seq = models.PositiveBigIntegerField(
+        null=True, help_text="The first event that was not as written; null: all were."
+    )

@@ -8,6 +8,7 @@ from relance.dunning.daily import run
 from relance.dunning.lots import batch_kinds
 from relance.dunning.lots.batches import Pace
 from relance.dunning.recaps import recaps
+from relance.history import checking
 from relance.receipts import automatic
 from relance.receipts.services import rounds
 
@@ -24,6 +25,7 @@ PARTS: Sequence[Part] = (
     ("regular e-mails", recaps.work),
     ("requests for receipts", automatic.tick),
     ("requests to several dossiers", rounds.work),
+    ("verification of journals", checking.work),
 )
 
 
@@ -43,3 +45,4 @@ def whole_tick(now: datetime) -> None:
     recaps.work(now)
     automatic.tick(now)
     rounds.work(now)
+    checking.work(now)

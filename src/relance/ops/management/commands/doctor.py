@@ -8,6 +8,7 @@ from relance.accounts import clock
 from relance.accounts.models import Organisation
 from relance.bank import checks as bank
 from relance.dunning.daily import checks as dunning
+from relance.history import checking
 from relance.history import services as history
 from relance.ledger import checks as ledger
 from relance.ops.arguments import organisation_of
@@ -39,6 +40,12 @@ class Command(BaseCommand):
         broken = history.verify(organisation)
         if broken is not None:
             faults.append(f"le journal est rompu à l’événement {broken}")
+        else:
+            chain = checking.state(organisation)
+            self.stdout.write(
+                f"{organisation.slug} : journal intact, {chain.length} événements, "
+                f"dernière empreinte {chain.hash}"
+            )
         for fault in faults:
             self.stdout.write(f"{organisation.slug} : {fault}")
         return len(faults)
