@@ -10,7 +10,7 @@ from relance.accounts.models import Organisation, User
 from relance.outbox import mailbox_care
 from relance.outbox.channels.email.check import Trial
 from relance.outbox.channels.email.mime import Envelope
-from relance.outbox.channels.email.servers import ForbiddenHostError, allowed_addresses
+from relance.outbox.reach import ForbiddenHostError, allowed_addresses
 
 from .conftest import NOW
 from .post_office import Open

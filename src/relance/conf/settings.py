@@ -181,6 +181,19 @@ EMAIL_TIMEOUT = 30
 SMTP_PRIVATE_NETWORKS = os.environ.get("RELANCE_SMTP_PRIVATE", "") == "1"
 DEFAULT_FROM_EMAIL = os.environ.get("RELANCE_FROM", "relances@localhost")
 
+# Mailboxes connected by consent: what this installation is called at Google and at Microsoft.
+OAUTH_CLIENTS = {
+    "google": (
+        os.environ.get("RELANCE_GOOGLE_CLIENT_ID", ""),
+        os.environ.get("RELANCE_GOOGLE_CLIENT_SECRET", ""),
+    ),
+    "microsoft": (
+        os.environ.get("RELANCE_MICROSOFT_CLIENT_ID", ""),
+        os.environ.get("RELANCE_MICROSOFT_CLIENT_SECRET", ""),
+    ),
+}
+OAUTH_MICROSOFT_TENANT = os.environ.get("RELANCE_MICROSOFT_TENANT", "common")
+
 # A demonstration lives in its own data directory and has its mails read in a page.
 DEMO = os.environ.get("RELANCE_DEMO", "") == "1"
 DEMO_CLOCK = (

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from relance.outbox.channels.email.servers import Leash, allowed_addresses
+from relance.outbox.reach import Leash, allowed_addresses
 
 SECONDS = 30.0
 LARGEST = 20 * 1024 * 1024

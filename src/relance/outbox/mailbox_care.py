@@ -10,7 +10,7 @@ from django.db.models import F
 from relance.accounts.models import Organisation, User
 from relance.history import services as history
 from relance.history.services import Fact
-from relance.outbox import mailboxes
+from relance.outbox import mailboxes, oauth
 from relance.outbox.channels.base import DeliveryError
 from relance.outbox.channels.email.check import Trial, check, fault_of
 from relance.outbox.channels.email.mime import Envelope, letter_of
@@ -47,16 +47,13 @@ def save(
     organisation has another mailbox of that address.
     """
     before = Mailbox.objects.select_for_update().filter(pk=mailbox.pk).first()
-    others = Mailbox.objects.filter(
-        organisation_id=mailbox.organisation_id, address__iexact=mailbox.address, retired_at=None
-    )
-    if others.exclude(pk=mailbox.pk).exists():
-        raise MailboxError("ADDRESS_TAKEN")
+    _refuse_taken(mailbox)
     changed = [name for name in STAYS if getattr(before, name, None) != getattr(mailbox, name)]
-    if before and before.secret and password is None and set(changed) - {"address"}:
+    if before and _is_secret(before) and password is None and set(changed) - {"address"}:
         raise MailboxError("PASSWORD_NEEDED")
     if password is not None:
-        mailbox.secret = sealed(password)
+        mailbox.secret, mailbox.auth = sealed(password), Mailbox.Auth.PASSWORD
+        mailbox.refresh_secret = mailbox.access_secret = ""
     if changed or password is not None:
         mailbox.checked_at, mailbox.check_error = None, ""
         mailbox.failures, mailbox.paused_until = 0, None
@@ -65,9 +62,45 @@ def save(
     return mailbox
 
 
+@transaction.atomic
+def consent(
+    mailbox: Mailbox, auth: str, tokens: oauth.Tokens, *, actor: User, on: date, now: datetime
+) -> Mailbox:
+    """Open the mailbox with what a person consented to at Google or Microsoft.
+
+    Its server is the provider's, its login the account that consented, its address (an alias,
+    perhaps) the one it had. Used once a trial has succeeded. MailboxError ADDRESS_TAKEN.
+    """
+    account = tokens.account or mailbox.username or mailbox.address
+    mailbox.address = mailbox.address or account
+    _refuse_taken(mailbox)
+    mailbox.auth, mailbox.host = auth, oauth.providers()[auth].host
+    mailbox.port, mailbox.security = 587, Mailbox.Security.STARTTLS
+    mailbox.username, mailbox.secret = account, ""
+    mailbox.refresh_secret, mailbox.access_secret = sealed(tokens.refresh), sealed(tokens.access)
+    mailbox.access_until, mailbox.renewing_until = tokens.until, None
+    mailbox.checked_at, mailbox.check_error = None, ""
+    mailbox.failures, mailbox.paused_until = 0, None
+    mailbox.save()
+    _tell(mailbox, "mailbox_saved", actor=actor, on=on, now=now)
+    return mailbox
+
+
+def _is_secret(mailbox: Mailbox) -> bool:
+    return bool(mailbox.secret or mailbox.refresh_secret)
+
+
+def _refuse_taken(mailbox: Mailbox) -> None:
+    others = Mailbox.objects.filter(
+        organisation_id=mailbox.organisation_id, address__iexact=mailbox.address, retired_at=None
+    )
+    if others.exclude(pk=mailbox.pk).exists():
+        raise MailboxError("ADDRESS_TAKEN")
+
+
 def try_out(mailbox: Mailbox, *, now: datetime, letter: Envelope | None = None) -> Trial:
     """Connect for real, write down how it went, and let what waited leave when it works."""
-    trial = check(mailbox, letter=letter)
+    trial = check(mailbox, at=now, letter=letter)
     if trial.code:
         mailbox.check_error = f"{trial.code} {trial.answer}".strip()
         Mailbox.objects.filter(pk=mailbox.pk).update(check_error=mailbox.check_error)
@@ -105,7 +138,13 @@ def retire(mailbox: Mailbox, *, actor: User, on: date, now: datetime) -> int:
     if Message.objects.filter(mailbox=mailbox, status=Status.SENDING).exists():
         raise MailboxError("LEAVING")
     Mailbox.objects.filter(pk=mailbox.pk).update(
-        retired_at=now, secret="", is_default=False, checked_at=None, paused_until=None
+        retired_at=now,
+        secret="",
+        refresh_secret="",
+        access_secret="",
+        is_default=False,
+        checked_at=None,
+        paused_until=None,
     )
     waiting = Message.objects.filter(mailbox=mailbox).filter(
         status__in=[*WAITING, Status.DRAFT, Status.TO_APPROVE]
@@ -139,6 +178,8 @@ def out_of_reach(mailbox: Mailbox, *, error: DeliveryError, at: datetime) -> Non
     code, answer = fault_of(error.__cause__)
     if error.code and not answer:
         code, answer = "LOGIN_REFUSED", f"{error.code} {error.answer}"
+    if code == "LOGIN_REFUSED":  # a token may be withdrawn before its time: ask for another
+        Mailbox.objects.filter(pk=mailbox.pk).update(access_until=None)
     until = at + PAUSES[min(mailbox.failures, len(PAUSES) - 1)]
     mailbox.paused_until, mailbox.failures = until, mailbox.failures + 1
     mailbox.check_error = f"{code} {answer}".strip()
@@ -178,13 +219,15 @@ def works(mailbox: Mailbox, *, at: datetime) -> None:
 
 
 def rekey() -> int:
-    """Encrypt every password under the present key; how many there are.
+    """Encrypt every password and token under the present key; how many there are.
 
-    Raises SecretLostError on one whose key is gone: its owner must type it again.
+    Raises SecretLostError on one whose key is gone: its owner must connect it again.
     """
     done = 0
-    for pk, secret in Mailbox.objects.exclude(secret="").values_list("pk", "secret"):
-        done += Mailbox.objects.filter(pk=pk, secret=secret).update(secret=renewed(secret))
+    for name in ("secret", "refresh_secret", "access_secret"):
+        for pk, old in Mailbox.objects.exclude(**{name: ""}).values_list("pk", name):
+            same = Mailbox.objects.filter(pk=pk, **{name: old})
+            done += same.update(**{name: renewed(old)})
     return done
 
 

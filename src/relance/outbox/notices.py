@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from relance.accounts.models import Organisation, User
 from relance.outbox.channels.base import DeliveryError
+from relance.outbox.channels.email.lines import line_of
 from relance.outbox.channels.email.mime import Envelope, letter_of
-from relance.outbox.channels.email.servers import server_of
 from relance.outbox.channels.email.smtp import Line
 from relance.outbox.claims import ClaimLostError, durable
 from relance.outbox.mailboxes import mailbox_words, system_address
@@ -87,7 +87,7 @@ def deliver(*, now: datetime) -> int:
     waiting = list(due.select_related("organisation").order_by("not_before", "pk")[:AT_ONCE])
     if not waiting:
         return 0
-    line, left = Line(server_of(None), answer_seconds=30), 0
+    line, left = line_of(None, at=now, answer_seconds=30), 0
     try:
         for notice in waiting:
             try:

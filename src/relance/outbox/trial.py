@@ -6,9 +6,10 @@ from email.utils import format_datetime, parseaddr
 
 from django.core.mail import EmailMultiAlternatives
 
+from relance.outbox.channels.base import DeliveryError
+from relance.outbox.channels.email.lines import line_of
 from relance.outbox.channels.email.mime import Envelope
-from relance.outbox.channels.email.servers import server_of
-from relance.outbox.channels.email.smtp import Line
+from relance.outbox.oauth import TokenError
 from relance.outbox.services import Draft, new_message_ref, one_line
 
 ANSWER_SECONDS = 15
@@ -29,7 +30,10 @@ def send_trial(draft: Draft, *, to: str, subject: str, now: datetime) -> None:
     )
     if draft.html:
         mail.attach_alternative(draft.html, "text/html")
-    line = Line(server_of(draft.mailbox), answer_seconds=ANSWER_SECONDS)
+    try:
+        line = line_of(draft.mailbox, at=now, answer_seconds=ANSWER_SECONDS)
+    except TokenError as fault:
+        raise DeliveryError(str(fault), unreachable=True) from fault
     letter = Envelope(parseaddr(draft.sender)[1], [to], _bytes(mail))
     try:
         line.deliver(letter, hand_over=lambda: None)

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from relance.outbox.channels.base import DeliveryError, Receipt
+from relance.outbox.channels.email.lines import line_of
 from relance.outbox.channels.email.mime import envelope
-from relance.outbox.channels.email.servers import server_of
 from relance.outbox.channels.email.smtp import ANSWER_SECONDS, Line
 from relance.outbox.models import Mailbox, Message
+from relance.outbox.oauth import TokenError
 from relance.outbox.secrets import SecretLostError
 
 
@@ -21,7 +22,7 @@ class EmailChannel:
     def deliver(self, message: Message, *, at: datetime, hand_over: Callable[[], None]) -> Receipt:
         """See Channel; an error that is `unreachable` speaks of the message's mailbox alone."""
         letter = envelope(message, at=at)
-        return self._line(message.mailbox).deliver(letter, hand_over=hand_over)
+        return self._line(message.mailbox, at).deliver(letter, hand_over=hand_over)
 
     def close(self) -> None:
         """End the connections politely when they still stand."""
@@ -29,14 +30,16 @@ class EmailChannel:
             line.close()
         self._lines = {}
 
-    def _line(self, mailbox: Mailbox | None) -> Line:
+    def _line(self, mailbox: Mailbox | None, at: datetime) -> Line:
         key = mailbox.pk if mailbox else None
         if key not in self._lines:
             if mailbox and mailbox.retired_at:
                 raise DeliveryError(f"sender mailbox removed: {mailbox.address}", permanent=True)
             try:
-                server = server_of(mailbox)
+                line = line_of(mailbox, at=at, answer_seconds=self.answer_seconds)
             except SecretLostError as lost:
                 raise DeliveryError("sender mailbox password lost", unreachable=True) from lost
-            self._lines[key] = Line(server, answer_seconds=self.answer_seconds)
+            except TokenError as fault:
+                raise DeliveryError(str(fault), unreachable=True) from fault
+            self._lines[key] = line
         return self._lines[key]

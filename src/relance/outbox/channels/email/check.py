@@ -4,18 +4,17 @@ import smtplib
 import socket
 import ssl
 from contextlib import nullcontext
+from datetime import datetime
 from typing import NamedTuple, cast
 
 from relance.outbox.channels.base import DeliveryError
+from relance.outbox.channels.email.lines import server_of
 from relance.outbox.channels.email.mime import Envelope
-from relance.outbox.channels.email.servers import (
-    ForbiddenHostError,
-    MailboxServer,
-    SystemServer,
-    server_of,
-)
+from relance.outbox.channels.email.servers import MailboxServer, SystemServer
 from relance.outbox.channels.email.smtp import NEEDS_LOGIN, Line, text_of
 from relance.outbox.models import Mailbox
+from relance.outbox.oauth import TokenError
+from relance.outbox.reach import ForbiddenHostError
 from relance.outbox.secrets import SecretLostError
 
 STEPS = ("name", "port", "tls", "login", "sender", "message")
@@ -33,6 +32,11 @@ _STEP_OF = {
     "LOGIN_REFUSED": "login",
     "LOGIN_NOT_ASCII": "login",
     "PASSWORD_LOST": "login",
+    "NO_XOAUTH2": "login",
+    "CONSENT_REVOKED": "login",
+    "OAUTH_OFF": "login",
+    "OAUTH_REFUSED": "login",
+    "OAUTH_SILENT": "login",
     "SENDER_REFUSED": "sender",
     "MESSAGE_REFUSED": "message",
     "LINE_LOST": "port",
@@ -55,13 +59,18 @@ class Trial(NamedTuple):
         return _STEP_OF[self.code] if self.code else ""
 
 
-def check(mailbox: Mailbox, *, letter: Envelope | None = None) -> Trial:
-    """Connect, log in, announce the sender, and send `letter` if there is one; 25 seconds."""
+def check(mailbox: Mailbox, *, at: datetime, letter: Envelope | None = None) -> Trial:
+    """Connect, log in, announce the sender, and send `letter` if there is one; 25 seconds.
+
+    Of a mailbox connected by consent the access comes first: without it nothing is tried.
+    """
     last = STEPS if letter else STEPS[:-1]
     try:
-        server = server_of(mailbox)
+        server = server_of(mailbox, at=at)
     except SecretLostError:
         return Trial("PASSWORD_LOST", ())
+    except TokenError as fault:
+        return Trial(fault.code, (), fault.answer)
     line = Line(server, answer_seconds=10)
     limit = server.leash.within(WHOLE_SECONDS) if server.leash else nullcontext()
     try:
@@ -95,11 +104,15 @@ def fault_of(fault: BaseException | None) -> tuple[str, str]:
     Words are those of SMTP answers only: what else listens on a port is none of the reader's
     business.
     """
+    if isinstance(fault, TokenError):
+        return fault.code, fault.answer
     for kind, code in _KINDS:
         if isinstance(fault, kind):
             return code, ""
     words = text_of(fault) if isinstance(fault, Exception) else ""
     if isinstance(fault, smtplib.SMTPNotSupportedError):
+        if "XOAUTH2" in words:
+            return "NO_XOAUTH2", ""
         return ("NO_STARTTLS" if "STARTTLS" in words else "NO_LOGIN"), ""
     if isinstance(fault, smtplib.SMTPResponseException):
         if fault.smtp_code < 200:
