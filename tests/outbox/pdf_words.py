@@ -2,8 +2,11 @@
 
 import io
 import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import pikepdf
+import pypdfium2
 
 
 def pages_of(pdf: bytes) -> list[str]:
@@ -50,3 +53,48 @@ def _table(font: pikepdf.Object) -> dict[int, str]:
             for code in range(int(first, 16), int(last, 16) + 1):
                 found[code] = chr(start + code - int(first, 16))
     return found
+
+
+MM = 72 / 25.4
+
+
+class Placed(NamedTuple):
+    """A word of a page and its box in millimetres from the upper left corner."""
+
+    text: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+def placed(pdf: bytes) -> Iterator[list[Placed]]:
+    """Every word of every page where the printer puts it, as pdfium measures its ink."""
+    document = pypdfium2.PdfDocument(pdf)
+    for page in document:
+        height = page.get_height()
+        text = page.get_textpage()
+        yield [
+            Placed(
+                "".join(char for char, _box in word),
+                min(box[0] for _char, box in word) / MM,
+                (height - max(box[3] for _char, box in word)) / MM,
+                max(box[2] for _char, box in word) / MM,
+                (height - min(box[1] for _char, box in word)) / MM,
+            )
+            for word in _groups(text)
+        ]
+
+
+def _groups(text: Any) -> Iterator[list[tuple[str, tuple[float, float, float, float]]]]:
+    """The characters of a page between its spaces."""
+    word: list[tuple[str, tuple[float, float, float, float]]] = []
+    for index, char in enumerate(text.get_text_range()):
+        if char.isspace():
+            if word:
+                yield word
+            word = []
+        else:
+            word.append((char, text.get_charbox(index)))
+    if word:
+        yield word

@@ -61,7 +61,7 @@ def test_a_long_table_goes_on_with_its_heading_on_a_second_page() -> None:
     assert list(paper.spans(printed)) == [(0, 2), (2, 1)]
     assert "Page1/2" in first
     assert "Page2/2" in second
-    assert squeezed("Ateliers Kerdoncuff · Pharmacie Delmas") in second
+    assert second.startswith("AteliersKerdoncuff24novembre2026PharmacieDelmasPage2/2")
     assert squeezed("Reste dû") in first
     assert squeezed("Reste dû") in second
     assert "F-0050" in second
