@@ -180,6 +180,10 @@ EMAIL_TIMEOUT = 30
 # Mailboxes that people connect are on the public network, unless the installation says otherwise.
 SMTP_PRIVATE_NETWORKS = os.environ.get("RELANCE_SMTP_PRIVATE", "") == "1"
 DEFAULT_FROM_EMAIL = os.environ.get("RELANCE_FROM", "relances@localhost")
+# Where dossiers receive mail: `collect@…` (each is collect+key@…) or `@…` (each is key@…).
+INBOUND_ADDRESS = os.environ.get("RELANCE_INBOUND", "").strip().lower()
+# What the SPF record of a domain says to let this installation's server send for it.
+SPF_MECHANISM = os.environ.get("RELANCE_SPF_MECHANISM", "")
 
 # Mailboxes connected by consent: what this installation is called at Google and at Microsoft.
 OAUTH_CLIENTS = {
