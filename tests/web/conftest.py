@@ -6,6 +6,9 @@ from django.test import Client
 from relance.accounts import clock
 from relance.accounts.models import Organisation, User
 from tests.conftest import NOW
+from tests.receipts.conftest import accountant, add_client, bring, dossier, firm
+
+__all__ = ["accountant", "add_client", "anne", "bring", "camille", "dossier", "firm"]
 
 
 @pytest.fixture(autouse=True)
@@ -16,4 +19,11 @@ def _frozen(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def camille(client: Client, owner: User, organisation: Organisation) -> Client:
     client.force_login(owner)
+    return client
+
+
+@pytest.fixture
+def anne(client: Client, accountant: User) -> Client:
+    """Anne Morel, accountant and administrator of her firm."""
+    client.force_login(accountant)
     return client

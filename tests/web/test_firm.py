@@ -16,32 +16,18 @@ from relance.receipts.services import rounds
 from relance.receipts.services.answers import answer_no
 from relance.receipts.services.sending import send_request
 from tests.conftest import NOW, TODAY, at
-from tests.receipts.conftest import (  # noqa: F401
-    AddClient,
-    Bring,
-    accountant,
-    add_client,
-    bring,
-    dossier,
-    firm,
-)
+from tests.receipts.conftest import AddClient, Bring
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def anne(client: Client, accountant: User) -> Client:  # noqa: F811
-    client.force_login(accountant)
-    return client
-
-
-def page_of(client: Client, firm: Firm, rest: str = "") -> str:  # noqa: F811
+def page_of(client: Client, firm: Firm, rest: str = "") -> str:
     answer = client.get(f"/cabinet/{firm.pk}/{rest}")
     assert answer.status_code == 200
     return str(answer.content.decode()).replace("\u00a0", " ").replace("\u202f", " ")
 
 
-def many(firm: Firm, bring: Bring, add_client: AddClient, count: int) -> list[Organisation]:  # noqa: F811
+def many(firm: Firm, bring: Bring, add_client: AddClient, count: int) -> list[Organisation]:
     made = []
     for n in range(count):
         one = Organisation.objects.create(name=f"Dossier {n:03d}", slug=f"d{n}", firm=firm)
@@ -55,9 +41,9 @@ def many(firm: Firm, bring: Bring, add_client: AddClient, count: int) -> list[Or
 
 def test_all_the_dossiers_are_read_in_few_queries(
     anne: Client,
-    firm: Firm,  # noqa: F811
-    bring: Bring,  # noqa: F811
-    add_client: AddClient,  # noqa: F811
+    firm: Firm,
+    bring: Bring,
+    add_client: AddClient,
 ) -> None:
     """S0-01, S0-02: as many queries for sixty dossiers as for six."""
     counts = []
@@ -75,11 +61,11 @@ def test_all_the_dossiers_are_read_in_few_queries(
 
 def test_each_line_tells_what_is_missing_and_who_answers(
     anne: Client,
-    firm: Firm,  # noqa: F811
-    dossier: Organisation,  # noqa: F811
-    bring: Bring,  # noqa: F811
-    add_client: AddClient,  # noqa: F811
-    accountant: User,  # noqa: F811
+    firm: Firm,
+    dossier: Organisation,
+    bring: Bring,
+    add_client: AddClient,
+    accountant: User,
 ) -> None:
     rows = [bring(-10000, on=date(2024, 2, 3)), bring(-5000)]
     send_request(
@@ -100,9 +86,9 @@ def test_each_line_tells_what_is_missing_and_who_answers(
 
 def test_filters_and_order_are_those_of_the_database(
     anne: Client,
-    firm: Firm,  # noqa: F811
-    bring: Bring,  # noqa: F811
-    add_client: AddClient,  # noqa: F811
+    firm: Firm,
+    bring: Bring,
+    add_client: AddClient,
 ) -> None:
     many(firm, bring, add_client, 6)
 
@@ -119,9 +105,9 @@ def test_filters_and_order_are_those_of_the_database(
 
 def test_a_dossier_nobody_can_answer_for_stands_out_with_its_remedy(
     anne: Client,
-    firm: Firm,  # noqa: F811
-    bring: Bring,  # noqa: F811
-    add_client: AddClient,  # noqa: F811
+    firm: Firm,
+    bring: Bring,
+    add_client: AddClient,
 ) -> None:
     """S0-37: on its line, and it cannot be ticked."""
     bring()
@@ -134,9 +120,9 @@ def test_a_dossier_nobody_can_answer_for_stands_out_with_its_remedy(
 
 def test_one_request_to_many_shows_what_leaves_then_its_progress_then_its_result(
     anne: Client,
-    firm: Firm,  # noqa: F811
-    bring: Bring,  # noqa: F811
-    add_client: AddClient,  # noqa: F811
+    firm: Firm,
+    bring: Bring,
+    add_client: AddClient,
 ) -> None:
     """S0-02, S0-29: one e-mail for each dossier, refused ones with their reason."""
     made = many(firm, bring, add_client, 30)
@@ -160,10 +146,10 @@ def test_one_request_to_many_shows_what_leaves_then_its_progress_then_its_result
 
 
 def test_two_rounds_at_once_ask_each_dossier_once(
-    firm: Firm,  # noqa: F811
-    accountant: User,  # noqa: F811
-    bring: Bring,  # noqa: F811
-    add_client: AddClient,  # noqa: F811
+    firm: Firm,
+    accountant: User,
+    bring: Bring,
+    add_client: AddClient,
 ) -> None:
     made = many(firm, bring, add_client, 6)
     both = [
@@ -177,12 +163,12 @@ def test_two_rounds_at_once_ask_each_dossier_once(
     assert both[1].lines.filter(detail__contains="vient d’être envoyée").count() == 2
 
 
-def save(client: Client, firm: Firm, days: list[int], **more: object) -> int:  # noqa: F811
+def save(client: Client, firm: Firm, days: list[int], **more: object) -> int:
     data = {"actives": "on", "jour": days, **more}
     return client.post(f"/cabinet/{firm.pk}/parametres/", data).status_code
 
 
-def test_the_box_then_one_or_two_days_of_thirty_one(anne: Client, firm: Firm) -> None:  # noqa: F811
+def test_the_box_then_one_or_two_days_of_thirty_one(anne: Client, firm: Firm) -> None:
     """S0-10, S0-16, S0-17, S0-18: never none, never three; 29, 30 and 31 may be chosen."""
     page = page_of(anne, firm, "parametres/")
     assert "activer les relances automatiques" in page
@@ -203,7 +189,7 @@ def test_the_box_then_one_or_two_days_of_thirty_one(anne: Client, firm: Firm) ->
 
 def test_a_sentence_says_what_the_thirtieth_does_in_february(
     anne: Client,
-    firm: Firm,  # noqa: F811
+    firm: Firm,
 ) -> None:
     """S0-19, S0-20, D-01."""
     save(anne, firm, [30])
@@ -215,10 +201,10 @@ def test_a_sentence_says_what_the_thirtieth_does_in_february(
 
 def test_one_dossier_has_its_own_days_none_or_a_start(
     anne: Client,
-    firm: Firm,  # noqa: F811
-    dossier: Organisation,  # noqa: F811
-    bring: Bring,  # noqa: F811
-    add_client: AddClient,  # noqa: F811
+    firm: Firm,
+    dossier: Organisation,
+    bring: Bring,
+    add_client: AddClient,
 ) -> None:
     """D-03, and the list shows its own next date."""
     bring()
@@ -240,10 +226,10 @@ def test_one_dossier_has_its_own_days_none_or_a_start(
 
 def test_the_second_contact_is_added_after_silence_only(
     anne: Client,
-    firm: Firm,  # noqa: F811
-    dossier: Organisation,  # noqa: F811
-    bring: Bring,  # noqa: F811
-    add_client: AddClient,  # noqa: F811
+    firm: Firm,
+    dossier: Organisation,
+    bring: Bring,
+    add_client: AddClient,
 ) -> None:
     row = bring(on=date(2026, 1, 1))
     client = add_client()
@@ -269,8 +255,8 @@ def test_the_second_contact_is_added_after_silence_only(
 
 def test_answers_of_all_dossiers_are_summed_up(
     anne: Client,
-    firm: Firm,  # noqa: F811
-    bring: Bring,  # noqa: F811
+    firm: Firm,
+    bring: Bring,
 ) -> None:
     row = bring(label="METRO")
     answer_no(row=row, kind="not_mine", by="Yann", on=TODAY, now=NOW)
@@ -286,10 +272,10 @@ def test_answers_of_all_dossiers_are_summed_up(
 
 def test_a_firm_is_not_there_for_strangers_and_clients(
     client: Client,
-    firm: Firm,  # noqa: F811
-    dossier: Organisation,  # noqa: F811
-    bring: Bring,  # noqa: F811
-    add_client: AddClient,  # noqa: F811
+    firm: Firm,
+    dossier: Organisation,
+    bring: Bring,
+    add_client: AddClient,
     owner: User,
 ) -> None:
     """404 at every address, and nothing changes; another firm's accountant neither."""
@@ -325,7 +311,7 @@ def test_a_firm_is_not_there_for_strangers_and_clients(
 
 def test_only_its_administrators_change_the_calendar_of_a_firm(
     client: Client,
-    firm: Firm,  # noqa: F811
+    firm: Firm,
 ) -> None:
     user = User.objects.create_user("zoe@morel.example", "motdepasse1")
     FirmMembership.objects.create(firm=firm, user=user)

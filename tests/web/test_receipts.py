@@ -13,23 +13,9 @@ from relance.receipts.models import Answer, Request
 from relance.receipts.services.answers import answer_no
 from relance.receipts.services.sending import send_request
 from tests.conftest import NOW, TODAY
-from tests.receipts.conftest import (  # noqa: F401
-    AddClient,
-    Bring,
-    accountant,
-    add_client,
-    bring,
-    dossier,
-    firm,
-)
+from tests.receipts.conftest import AddClient, Bring
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def anne(client: Client, accountant: User) -> Client:  # noqa: F811
-    client.force_login(accountant)
-    return client
 
 
 ASK = "/d/brasserie/banque/demander/"
@@ -43,9 +29,9 @@ def ask(client: Client, url: str, *users: User, seen: int = 0, note: str = "") -
 
 def test_the_window_counts_the_period_and_asks_for_it_alone(
     anne: Client,
-    dossier: Organisation,  # noqa: F811
-    bring: Bring,  # noqa: F811
-    add_client: AddClient,  # noqa: F811
+    dossier: Organisation,
+    bring: Bring,
+    add_client: AddClient,
 ) -> None:
     """S0-21, S0-22, S0-23, S0-24: no schedule is needed; 18 over two years, 5 in October 2024."""
     october = [bring(on=date(2024, 10, day)) for day in range(1, 6)]
@@ -64,9 +50,9 @@ def test_the_window_counts_the_period_and_asks_for_it_alone(
 
 def test_the_account_that_the_list_is_filtered_on_is_the_one_asked_about(
     anne: Client,
-    dossier: Organisation,  # noqa: F811
-    bring: Bring,  # noqa: F811
-    add_client: AddClient,  # noqa: F811
+    dossier: Organisation,
+    bring: Bring,
+    add_client: AddClient,
 ) -> None:
     """S0-23: what leaves is what was counted."""
     bring()
@@ -79,8 +65,8 @@ def test_the_account_that_the_list_is_filtered_on_is_the_one_asked_about(
 
 def test_everybody_who_may_receive_it_is_ticked_and_the_others_say_why(
     anne: Client,
-    bring: Bring,  # noqa: F811
-    add_client: AddClient,  # noqa: F811
+    bring: Bring,
+    add_client: AddClient,
 ) -> None:
     """S0-25, S0-26, S0-27, S0-28: all by default, one or several may be picked, never another."""
     bring()
@@ -100,8 +86,8 @@ def test_everybody_who_may_receive_it_is_ticked_and_the_others_say_why(
 
 def test_the_preview_is_the_mail_itself(
     anne: Client,
-    bring: Bring,  # noqa: F811
-    add_client: AddClient,  # noqa: F811
+    bring: Bring,
+    add_client: AddClient,
 ) -> None:
     """S0-29, S0-30, S0-31, S0-32, S0-33: what leaves reads as what was shown, but for its links."""
     rows = [bring(label=f"ACHAT {n}", on=TODAY - timedelta(days=n)) for n in range(6)]
@@ -121,8 +107,8 @@ def test_the_preview_is_the_mail_itself(
 
 def test_nothing_missing_has_no_button_and_nobody_able_says_so(
     anne: Client,
-    bring: Bring,  # noqa: F811
-    add_client: AddClient,  # noqa: F811
+    bring: Bring,
+    add_client: AddClient,
 ) -> None:
     """S0-36, S0-37: with the remedy at hand."""
     page = anne.get(ASK).content.decode()
@@ -137,8 +123,8 @@ def test_nothing_missing_has_no_button_and_nobody_able_says_so(
 
 def test_one_transaction_is_asked_with_a_word_and_its_history_tells_it(
     anne: Client,
-    bring: Bring,  # noqa: F811
-    add_client: AddClient,  # noqa: F811
+    bring: Bring,
+    add_client: AddClient,
 ) -> None:
     one, other = bring(label="METRO"), bring()
     yann = add_client()
@@ -155,8 +141,8 @@ def test_one_transaction_is_asked_with_a_word_and_its_history_tells_it(
 
 def test_the_second_accountant_learns_who_was_first(
     anne: Client,
-    bring: Bring,  # noqa: F811
-    add_client: AddClient,  # noqa: F811
+    bring: Bring,
+    add_client: AddClient,
 ) -> None:
     bring()
     yann = add_client()
@@ -169,10 +155,10 @@ def test_the_second_accountant_learns_who_was_first(
 
 def test_the_history_shows_what_was_answered_and_closes_the_link(
     anne: Client,
-    dossier: Organisation,  # noqa: F811
-    bring: Bring,  # noqa: F811
-    add_client: AddClient,  # noqa: F811
-    accountant: User,  # noqa: F811
+    dossier: Organisation,
+    bring: Bring,
+    add_client: AddClient,
+    accountant: User,
 ) -> None:
     rows = [bring(label="METRO"), bring(label="SACEM")]
     request = send_request(
@@ -199,7 +185,7 @@ def test_the_history_shows_what_was_answered_and_closes_the_link(
 
 def test_an_answer_is_accepted_or_asked_again(
     anne: Client,
-    bring: Bring,  # noqa: F811
+    bring: Bring,
 ) -> None:
     """A no that is refused puts the transaction back among those to validate."""
     first, second = bring(label="METRO"), bring(label="SACEM")
@@ -219,9 +205,9 @@ def test_an_answer_is_accepted_or_asked_again(
 
 def test_a_client_who_may_only_see_asks_nothing_and_a_stranger_finds_nothing(
     client: Client,
-    dossier: Organisation,  # noqa: F811
-    bring: Bring,  # noqa: F811
-    add_client: AddClient,  # noqa: F811
+    dossier: Organisation,
+    bring: Bring,
+    add_client: AddClient,
     stranger: User,
 ) -> None:
     """Three people: R1 reads why, R0 is refused, a stranger gets no page at all."""
@@ -246,7 +232,7 @@ def test_a_company_without_accountant_asks_its_own_people(
     client: Client,
     owner: User,
     organisation: Organisation,
-    bring: Bring,  # noqa: F811
+    bring: Bring,
 ) -> None:
     """D-24: the asker is the organisation itself."""
     bring(of=organisation)

@@ -18,7 +18,7 @@ from relance.ledger.models import Contact, Credit, Customer, Import, Invoice, Si
 from relance.outbox.models import Message
 from tests.conftest import NOW, TODAY, make_customer, make_invoice
 
-OPEN_TO_ALL = {"login", "invitation"}
+OPEN_TO_ALL = {"login", "invitation", "first_start", "first_start_token"}
 OF_NO_DOSSIER = {"home", "login", "logout", "subscription_stop", "roles_help"}
 OF_A_FIRM = {
     "firm_home",
@@ -31,11 +31,26 @@ OF_A_FIRM = {
     "firm_reply_deed",
     "firm_settings",
     "firm_file",
+    "firm_people",
+    "firm_people_invite",
+    "firm_people_deed",
+    "firm_dossiers",
+    "firm_dossier_open",
+    "firm_dossier_ask",
+    "firm_dossier_part",
 }
-"""Walked by a stranger, a client and another firm's accountant in test_firm."""
+"""Walked by a stranger, a client and another firm's accountant in test_firm, test_firm_people."""
 
-OF_A_DOOR = {"portal_list", "portal_one", "portal_found", "portal_excel", "portal_workbook"}
-"""Opened by the token of a request alone: `tests/portal/test_door.py` looks at them."""
+OF_A_DOOR = {
+    "portal_list",
+    "portal_one",
+    "portal_found",
+    "portal_excel",
+    "portal_workbook",
+    "portal_invoices",
+    "portal_invoice",
+}
+"""Opened by a token alone: `tests/portal/test_door.py` and `test_invoices.py` look at them."""
 WITHOUT_ORGANISATION = {
     "accounts.User",
     "accounts.Firm",

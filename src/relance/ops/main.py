@@ -13,7 +13,9 @@ def main(argv: list[str]) -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "relance.conf.settings")
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(["relance", *argv])
+    # what is typed as create-firm is the module create_firm
+    name = [word.replace("-", "_") for word in argv[:1] if not word.startswith("-")]
+    execute_from_command_line(["relance", *name, *argv[len(name) :]])
     return 0
 
 

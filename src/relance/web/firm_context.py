@@ -26,7 +26,11 @@ def firm_shell(request: HttpRequest, access: FirmAccess) -> dict[str, Any]:
             ("firm_replies", "reply", _("Réponses"), _("Réponses"), waiting),
             ("firm_requests", "send", _("Demandes"), _("Demandes"), 0),
         ],
-        [("firm_settings", "settings", _("Paramètres"), _("Paramètres"), 0)],
+        [
+            ("firm_dossiers", "plus", _("Gérer les dossiers"), "", 0),
+            ("firm_people", "users", _("Collaborateurs"), "", 0),
+            ("firm_settings", "settings", _("Paramètres"), _("Paramètres"), 0),
+        ],
     ]
     firms = [
         {

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 
-from relance.accounts import throttle
+from relance.accounts import first_start, throttle
 from relance.accounts.access import firms_of, open_organisation, organisations_of
 from relance.accounts.models import DunningRole
 from relance.web.requests import user_of
@@ -47,6 +47,12 @@ class LoginView(auth.LoginView):
     template_name = "auth/login.html"
     authentication_form = LoginForm
     redirect_authenticated_user = True
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The door; of an installation that nobody has begun, the page that says how."""
+        if first_start.is_empty():
+            return redirect("first_start")
+        return super().get(request, *args, **kwargs)
 
 
 def home(request: HttpRequest) -> HttpResponse:

@@ -15,8 +15,15 @@ from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from relance.accounts.access import Access
-from relance.accounts.models import BankRole, CollectRole, DunningRole, Membership, User
+from relance.accounts.access import Access, organisations_of
+from relance.accounts.models import (
+    BankRole,
+    CollectRole,
+    DunningRole,
+    FollowRequest,
+    Membership,
+    User,
+)
 from relance.accounts.people import (
     LIFE,
     PeopleError,
@@ -24,6 +31,7 @@ from relance.accounts.people import (
     accept_invitation,
     invited,
 )
+from relance.outbox import following
 from relance.outbox.invitations import change_roles, dismiss, invite, send_invitation
 from relance.receipts.services.asking import readers
 from relance.web.requests import enter, moment, today_of, user_of
@@ -56,16 +64,32 @@ class InviteForm(RolesForm):
     field_order = ("email", "full_name", "dunning", "bank", "collect")
 
 
-class PasswordForm(forms.Form):
-    """What a person invited says of himself."""
-
-    full_name = forms.CharField(label=lazy("Votre nom"), max_length=120)
-    password = forms.CharField(
+def new_password() -> forms.CharField:
+    """The field of a password that is being chosen."""
+    return forms.CharField(
         label=lazy("Mot de passe"),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         max_length=256,
         help_text=lazy("Huit caractères au moins, que l’on ne devine pas."),
     )
+
+
+def chosen_password(form: forms.Form, user: User) -> None:
+    """What Django's validators say of the password of `form`, beside its field."""
+    password = form.cleaned_data.get("password")
+    if password is None:
+        return
+    try:
+        validate_password(str(password), user)
+    except forms.ValidationError as weak:
+        form.add_error("password", weak)
+
+
+class PasswordForm(forms.Form):
+    """What a person invited says of himself."""
+
+    full_name = forms.CharField(label=lazy("Votre nom"), max_length=120)
+    password = new_password()
     wants_receipt_mails = forms.BooleanField(
         label=lazy("Recevoir les demandes de justificatifs"),
         required=False,
@@ -73,15 +97,17 @@ class PasswordForm(forms.Form):
         help_text=lazy("Par e-mail, quand il en manque. Vous pourrez changer d’avis."),
     )
 
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: User, has_dossiers: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
+        if not has_dossiers:  # an accountant asks, and is not asked
+            del self.fields["wants_receipt_mails"]
 
-    def clean_password(self) -> str:
-        """As Django's validators wish."""
-        password = str(self.cleaned_data["password"])
-        validate_password(password, self.user)
-        return password
+    def clean(self) -> dict[str, Any]:
+        """The password as Django's validators wish."""
+        data: dict[str, Any] = super().clean() or {}
+        chosen_password(self, self.user)
+        return data
 
 
 @require_GET
@@ -123,8 +149,51 @@ def _list(
         else [],
         "form": form,
         "refusal": refusal,
+        "asking": FollowRequest.objects.filter(organisation=access.organisation)
+        .select_related("firm", "made_by")
+        .order_by("made_at"),
     }
     return render(request, "people/list.html", context, status=status)
+
+
+@require_POST
+def people_follow(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """Let a firm in that asks to follow the dossier, or not; administrators only (D-24)."""
+    access = enter(request, slug, DunningRole.ADMIN)
+    asked = access.get(FollowRequest, pk=pk)
+    accepted = request.POST.get("reponse") == "accepter"
+    try:
+        following.answer(
+            request=asked,
+            accepted=accepted,
+            actor=user_of(request),
+            on=today_of(request, access),
+            now=moment(request),
+        )
+    except PeopleError as refusal:
+        return _list(request, access, InviteForm(), status=409, refusal=str(refusal))
+    words = _("%(firm)s suit maintenant le dossier.") if accepted else _("%(firm)s : refusé.")
+    notes.success(request, words % {"firm": asked.firm})
+    return redirect("people_list", slug)
+
+
+@require_POST
+def people_part(request: HttpRequest, slug: str) -> HttpResponse:
+    """The dossier leaves its firm; its own administrators, and those of the firm."""
+    access = enter(request, slug, DunningRole.ADMIN)
+    try:
+        firm = following.part(
+            organisation=access.organisation,
+            actor=user_of(request),
+            on=today_of(request, access),
+            now=moment(request),
+        )
+    except PeopleError as refusal:
+        return _list(request, access, InviteForm(), status=409, refusal=str(refusal))
+    notes.success(request, _("%(firm)s n’a plus accès au dossier.") % {"firm": firm})
+    if organisations_of(user_of(request)).filter(slug=slug).exists():
+        return redirect("people_list", slug)
+    return redirect("home")
 
 
 @require_POST
@@ -218,9 +287,11 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     user = invited(token, now=moment(request))
     if user is None:
         return render(request, "people/invitation_over.html", {"days": LIFE.days}, status=404)
+    memberships = user.memberships.select_related("organisation")
     form = PasswordForm(
         request.POST if request.method == "POST" else None,
         user=user,
+        has_dossiers=memberships.exists(),
         initial={"full_name": user.full_name},
     )
     if request.method == "POST" and form.is_valid():
@@ -228,14 +299,17 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
             user,
             password=form.cleaned_data["password"],
             full_name=form.cleaned_data["full_name"],
-            wants_receipt_mails=form.cleaned_data["wants_receipt_mails"],
+            wants_receipt_mails=form.cleaned_data.get("wants_receipt_mails", False),
         )
         login(request, user)
         return redirect("home")
     context = {
         "form": form,
         "person": user,
-        "memberships": user.memberships.select_related("organisation"),
+        "places": [
+            *(row.firm.name for row in user.firm_memberships.select_related("firm")),
+            *(row.organisation.name for row in memberships),
+        ],
     }
     answer = render(request, "people/invitation.html", context)
     answer.headers["Referrer-Policy"] = "no-referrer"
@@ -251,6 +325,8 @@ def roles_help(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("parametres/utilisateurs/", people_list, name="people_list"),
     path("parametres/utilisateurs/inviter/", people_invite, name="people_invite"),
+    path("parametres/utilisateurs/cabinet/<int:pk>/", people_follow, name="people_follow"),
+    path("parametres/utilisateurs/cabinet/quitter/", people_part, name="people_part"),
     path("parametres/utilisateurs/<int:pk>/roles/", people_roles, name="people_roles"),
     path("parametres/utilisateurs/<int:pk>/retirer/", people_remove, name="people_remove"),
     path("parametres/utilisateurs/<int:pk>/renvoyer/", people_resend, name="people_resend"),

@@ -4,7 +4,9 @@ from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
+from django.urls import reverse
 
+from relance.accounts import first_start
 from relance.ops.server import serve
 
 
@@ -22,5 +24,13 @@ class Command(BaseCommand):
             host=options["host"],
             port=options["port"],
             worker=not options["no_worker"],
-            ready=lambda url: self.stdout.write(f"Relance : {url}"),
+            ready=self._ready,
         )
+
+    def _ready(self, url: str) -> None:
+        """The address; and for an installation without anybody, the one that begins it."""
+        self.stdout.write(f"Relance : {url}")
+        if first_start.is_empty():
+            path = reverse("first_start_token", args=[first_start.token()])
+            self.stdout.write(f"Premier démarrage : {url.rstrip('/')}{path}")
+        self.stdout.flush()
