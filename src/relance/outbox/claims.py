@@ -11,7 +11,7 @@ from datetime import datetime
 from time import sleep
 from typing import NamedTuple
 
-from django.db import OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Case, F, Prefetch, QuerySet, Value, When
 
 from relance.outbox import identity
@@ -26,6 +26,13 @@ LEFT = (
     " WHERE id = %s AND claimed_by = %s AND status IN ('sending', 'uncertain')"
     " AND handed_at IS NOT NULL"
 )
+UNREACHABLE = (OperationalError, InterfaceError)
+"""What a database raises that is full, locked for too long, restarted or gone."""
+PAUSES = (0.2, 1, 5, 10)  # seconds before it is asked again
+
+_known: dict[str, dict[int, datetime | None]] = {}
+"""What a claimant of this process knows and could not write: the moment at which a message left,
+None when it certainly did not."""
 
 
 class ClaimLostError(Exception):
@@ -87,8 +94,18 @@ def claim(*, worker: str, at: datetime, limit: int, channels: Sequence[str]) -> 
 
 
 def mark_handing(*, message: Message, worker: str, at: datetime) -> None:
-    """The point of no return comes next. Raises ClaimLostError: then nothing may leave."""
-    if not _mark(HANDING, at, message.pk, worker):
+    """The point of no return comes next. Raises ClaimLostError: then nothing may leave.
+
+    Nor may anything when the database does not answer; it may have kept the mark nevertheless,
+    so that this process remembers the truth for `abandon`.
+    """
+    forget(worker, message.pk)
+    try:
+        marked = _mark(HANDING, at, message.pk, worker)
+    except UNREACHABLE:
+        _known.setdefault(worker, {})[message.pk] = None
+        raise
+    if not marked:
         raise ClaimLostError(message.pk)
     message.handed_at = at
 
@@ -96,18 +113,31 @@ def mark_handing(*, message: Message, worker: str, at: datetime) -> None:
 def mark_left(*, message: Message, worker: str, at: datetime) -> bool:
     """The other side took it; False when a person has settled it otherwise meanwhile.
 
-    A database that does not answer is asked again for a while: forgetting would be uncertain.
+    A database that does not answer is asked again for a while; when it still does not, this
+    process remembers that the message left until its claims are settled (`abandon`).
     """
     message.sent_at = at
-    for pause in (0.2, 1, 5, 10):
+    for pause in (*PAUSES, None):
         try:
-            return _mark(LEFT, at, message.pk, worker)
-        except OperationalError:
-            if connection.in_atomic_block:
+            marked = _mark(LEFT, at, message.pk, worker)
+        except UNREACHABLE:
+            _known.setdefault(worker, {})[message.pk] = at
+            if pause is None or connection.in_atomic_block:
                 raise
             connection.close()
             sleep(pause)
-    return _mark(LEFT, at, message.pk, worker)
+        else:
+            forget(worker, message.pk)
+            return marked
+    raise AssertionError("the last pause is None")
+
+
+def forget(worker: str, pk: int | None = None) -> None:
+    """Drop what was remembered of one message, or of all: the database says it, or others do."""
+    if pk is None:
+        _known.pop(worker, None)
+    else:
+        _known.get(worker, {}).pop(pk, None)
 
 
 def _mark(sql: str, at: datetime, pk: int, worker: str) -> bool:
@@ -133,6 +163,7 @@ def abandon(*, claimant: str, at: datetime) -> Abandoned:
     After a start of the machine itself an SQLite file may have lost its last marks: then
     whatever was claimed and not known to have left is uncertain.
     """
+    _write_known(claimant)
     trusted = connection.vendor != "sqlite" or identity.same_boot(claimant)
     requeued = give_back(worker=claimant) if trusted else 0
     locked = Message.objects.select_for_update().filter(status=Status.SENDING, claimed_by=claimant)
@@ -159,6 +190,17 @@ def abandon(*, claimant: str, at: datetime) -> Abandoned:
     for message in uncertain:
         message.status = Status.UNCERTAIN
     return Abandoned(requeued, left, uncertain)
+
+
+def _write_known(claimant: str) -> None:
+    """Write down what this process knows better than the marks; forgotten once committed."""
+    for pk, left_at in _known.get(claimant, {}).items():
+        if left_at is not None:
+            _mark(LEFT, left_at, pk, claimant)
+            continue
+        unsent = Message.objects.filter(pk=pk, claimed_by=claimant, sent_at=None)
+        unsent.filter(status=Status.SENDING).update(handed_at=None)
+    transaction.on_commit(lambda: forget(claimant))
 
 
 def dead_claimants(*, at: datetime) -> list[str]:

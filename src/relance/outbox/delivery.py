@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import Error as DatabaseFault
 from django.db import transaction
 from django.db.models import F, QuerySet
 
@@ -200,6 +201,10 @@ def _deliver(batch: _Batch, message: Message) -> None:
             _put_off(batch, message, error)
     except claims.ClaimLostError:
         log.warning("message %s was taken from %s", message.pk, batch.worker)
+    except DatabaseFault:
+        raise
+    except Exception as fault:
+        _broke(batch, message, fault)
     else:
         batch.receipts[message.pk] = receipt
         if claims.mark_left(message=message, worker=batch.worker, at=batch.now()):
@@ -232,6 +237,17 @@ def _deliver_through(batch: _Batch, message: Message, mailbox_id: int) -> None:
         mailbox_care.put_off(mailbox_id, until=batch.now() + timedelta(minutes=1))
     if mailbox and mailbox.failures and message.pk in batch.receipts:
         mailbox_care.works(mailbox, at=batch.now())
+
+
+def _broke(batch: _Batch, message: Message, fault: Exception) -> None:
+    """Nobody foresaw this: the messages behind it leave, over another line."""
+    log.exception("message %s broke the channel %s", message.pk, message.channel)
+    batch.lines_out.pop(message.channel).close()
+    error = DeliveryError(f"{type(fault).__name__}: {fault}"[:2000])
+    if message.handed_at:  # its mark stays: settle_claims says that it is uncertain
+        _note(batch, message, error)
+    else:
+        _put_off(batch, message, error)
 
 
 def _note(batch: _Batch, message: Message, error: DeliveryError) -> None:
@@ -382,6 +398,8 @@ def _verdicts(batch: _Batch, messages: list[Message]) -> Mapping[int, Verdict | 
     """The hook's answers; a message on which it breaks is put off, the others go on."""
     try:
         return batch.hooks.recheck(messages)
+    except claims.UNREACHABLE:  # no fault of theirs: they go back untouched
+        raise
     except Exception as fault:
         log.exception("the re-check of %d messages failed", len(messages))
         if len(messages) == 1:
@@ -436,6 +454,7 @@ def rewrite(message: Message, mine: QuerySet[Message], verdict: Rewrite) -> bool
 def settle_claims(*, claimant: str, at: datetime, hooks: Hooks) -> Report:
     """End the claims of one that will not go on with them: at the end of a batch, or dead."""
     if not Message.objects.filter(status=Status.SENDING, claimed_by=claimant).exists():
+        claims.forget(claimant)
         return Report()
     with transaction.atomic():
         found = claims.abandon(claimant=claimant, at=at)

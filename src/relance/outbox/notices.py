@@ -83,7 +83,9 @@ def write_down(
 
 def deliver(*, now: datetime) -> int:
     """Send what waits, over one connection of the system's server; how many left."""
-    due = Notice.objects.filter(handed_at=None, not_before__lte=now, useful_until__gt=now)
+    due = Notice.objects.filter(
+        handed_at=None, sent_at=None, not_before__lte=now, useful_until__gt=now
+    )
     waiting = list(due.select_related("organisation").order_by("not_before", "pk")[:AT_ONCE])
     if not waiting:
         return 0
@@ -114,6 +116,7 @@ def _deliver(line: Line, notice: Notice, now: datetime) -> int:
             free = Notice.objects.filter(pk=notice.pk, handed_at=None)
             if not free.update(handed_at=now):
                 raise ClaimLostError(notice.pk)
+        notice.handed_at = now
 
     try:
         sheet = envelope(notice, at=now)
@@ -126,7 +129,11 @@ def _deliver(line: Line, notice: Notice, now: datetime) -> int:
 
 
 def _put_off(notice: Notice, error: DeliveryError, at: datetime) -> None:
-    """Another try later when it is certain that nobody took it; else it is over."""
+    """Another try later when it is certain that nobody took it; else it is over.
+
+    Of two processes only the one that handed it over speaks of it from then on: what another
+    met before the point of no return must not open it again.
+    """
     log.warning("notice %s to user %s: %s", notice.pk, notice.user_id, error.answer)
     over = error.uncertain or error.permanent or notice.attempts >= len(PAUSES)
     waits: dict[str, object] = {"handed_at": notice.handed_at or at}
@@ -138,7 +145,8 @@ def _put_off(notice: Notice, error: DeliveryError, at: datetime) -> None:
             "not_before": at + pause,
             "attempts": notice.attempts + spent,
         }
-    Notice.objects.filter(pk=notice.pk, sent_at=None).update(error=error.answer, **waits)
+    mine = Notice.objects.filter(pk=notice.pk, sent_at=None, handed_at=notice.handed_at)
+    mine.update(error=error.answer, **waits)
 
 
 def envelope(notice: Notice, *, at: datetime) -> Envelope:

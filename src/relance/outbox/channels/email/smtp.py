@@ -133,7 +133,7 @@ class Line:
         except (smtplib.SMTPException, OSError) as fault:
             self._hang_up()
             raise DeliveryError(text_of(fault), uncertain=True) from fault
-        if code < 200:
+        if not (200 <= code < 300 or 400 <= code < 600):  # no answer to a message given whole
             self._hang_up()
             raise DeliveryError(text_of(answer), code=None, uncertain=True)
         return code, answer
@@ -145,8 +145,10 @@ class Line:
             self._hang_up()
             raise _LineLostError(f"421 {text}")
         try:
-            smtp.rset()
+            in_step = 400 <= code < 600 and smtp.rset()[0] == 250
         except (smtplib.SMTPException, OSError):
+            in_step = False
+        if not in_step:  # else the next answer might belong to an earlier question
             self._hang_up()
         if code in NEEDS_LOGIN:
             raise DeliveryError(text, code=code, unreachable=True)
