@@ -5,16 +5,44 @@ text. Nothing here answers, stores or decides what follows (spec mail B2, B3).
 """
 
 import re
-from email import message_from_bytes, policy
+from email import message_from_bytes
 from email.message import EmailMessage, Message
+from email.parser import BytesHeaderParser, BytesParser
+from email.policy import EmailPolicy
 from email.utils import getaddresses
 from enum import StrEnum
-from typing import NamedTuple
+from itertools import islice
+from typing import Any, NamedTuple
 
 from flufl.bounce import all_failures
 
 LIMIT = 200_000
 """Characters of text that are looked at: a report says what it has to say at its beginning."""
+MOST_PARTS = 2_000
+MOST_FAILURES = 200
+"""Recipients of one report that are told; a relance has a handful."""
+
+
+class _Short(EmailPolicy):
+    """Headers of bounded length: the standard parser needs minutes for one of a megabyte."""
+
+    def header_fetch_parse(self, name: str, value: str) -> Any:
+        """What the standard library reads of the first 8 000 characters."""
+        return super().header_fetch_parse(name, value[:8_000])
+
+
+POLICY: Any = _Short()
+
+
+def parse(raw: bytes) -> EmailMessage:
+    """The mail in its parts; of one made to exhaust its reader, the headers alone."""
+    heavy = raw.count(b"\n--") > MOST_PARTS or raw.lower().count(b"multipart/") > MOST_PARTS // 20
+    if heavy:
+        raw = raw[:100_000]
+    mail: EmailMessage = (BytesHeaderParser if heavy else BytesParser)(policy=POLICY).parsebytes(
+        raw
+    )
+    return mail
 
 
 class Kind(StrEnum):
@@ -32,7 +60,8 @@ class Reading(NamedTuple):
 
     `status` is the enhanced code (RFC 3463) or empty; `dead`: the address itself does not exist, so
     that it must not be written to again; `final`: the message did not arrive and is tried no more;
-    `about` holds the Message-IDs of our own mails that it speaks of, nearest first.
+    `about` holds the Message-IDs of our own mails that it speaks of, nearest first; `each` every
+    recipient of a bounce, the worst included, which is told at the top.
     """
 
     kind: Kind
@@ -42,6 +71,7 @@ class Reading(NamedTuple):
     final: bool = False
     detail: str = ""
     about: tuple[str, ...] = ()
+    each: tuple["Reading", ...] = ()
 
 
 _STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
@@ -94,7 +124,7 @@ _COPY = re.compile(
 def read(raw: bytes) -> Reading:
     """What the mail is. Never raises: a mail that cannot be understood is a letter for a person."""
     try:
-        mail = message_from_bytes(raw, policy=policy.default)
+        mail = parse(raw)
         ways = (_complaint, _report, _auto_reply, _free_text)
         found = (reading for way in ways if (reading := way(mail)) is not None)
         return next(found, None) or _letter(mail)
@@ -124,14 +154,18 @@ def _report(mail: EmailMessage) -> Reading | None:
     claims_to_be_one = mail.get_param("report-type") == "delivery-status"
     if not reports and claims_to_be_one:  # broken boundaries: the fields are in the raw text
         reports = [mail]
-    found = [
+    told = (
         _of_recipient(fields, mail, about)
         for part in reports
         for fields in _groups(part)
         if "action" in fields and ("final-recipient" in fields or "status" in fields)
-    ]
+    )
+    found = list(islice(told, MOST_FAILURES))
     rank = {Kind.HARD: 0, Kind.SOFT: 1, Kind.LETTER: 2}
-    return min(found, key=lambda one: rank[one.kind]) if found else None
+    if not found:
+        return None
+    failed = tuple(one for one in found if one.kind is not Kind.LETTER)
+    return min(found, key=lambda one: rank[one.kind])._replace(each=failed)
 
 
 _REPORTS = ("message/delivery-status", "message/global-delivery-status")
@@ -197,7 +231,10 @@ def _free_text(mail: EmailMessage) -> Reading | None:
     delayed = later and "permanent" not in text.lower()
     said = " ".join([*_REPLY_LINE.findall(text), text])
     about = _about(mail, _returned(mail))
-    return _verdict(address, _best_status("", said), said, about, delayed=delayed)
+    verdict = _verdict(address, _best_status("", said), said, about, delayed=delayed)
+    others = [_mailbox(one) for one in failed.split(",")[1:MOST_FAILURES]]
+    each = [verdict, *(verdict._replace(address=one) for one in others if one)]
+    return verdict._replace(each=tuple(each))
 
 
 _REPLY_LINE = re.compile(r"[45]\d\d[ -][245]\.\d{1,3}\.\d{1,3}[^\n]*")
@@ -246,7 +283,10 @@ def _returned(mail: EmailMessage) -> Message | None:
         if kind == "message/rfc822" and isinstance(inner, Message):
             return inner
         if kind == "text/rfc822-headers" and isinstance(payload, str):
-            return message_from_bytes(payload.encode("utf-8", "replace"), policy=policy.default)
+            found: Message = message_from_bytes(
+                payload.encode("utf-8", "replace"), policy=POLICY
+            )
+            return found
     return None
 
 

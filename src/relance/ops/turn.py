@@ -9,6 +9,8 @@ from relance.dunning.lots import batch_kinds
 from relance.dunning.lots.batches import Pace
 from relance.dunning.recaps import recaps
 from relance.history import checking
+from relance.ops import inbound_hooks
+from relance.outbox.inbound import work as inbound
 from relance.receipts import automatic
 from relance.receipts.services import rounds
 
@@ -26,6 +28,7 @@ PARTS: Sequence[Part] = (
     ("requests for receipts", automatic.tick),
     ("requests to several dossiers", rounds.work),
     ("verification of journals", checking.work),
+    ("mails that came in", lambda now: inbound.tick(now, inbound_hooks.handlers())),
 )
 
 
@@ -46,3 +49,4 @@ def whole_tick(now: datetime) -> None:
     automatic.tick(now)
     rounds.work(now)
     checking.work(now)
+    inbound.tick(now, inbound_hooks.handlers())

@@ -20,6 +20,11 @@ def hooks(now: Callable[[], datetime]) -> Hooks:
     )
 
 
+def bounced(messages: Sequence[Message], now: datetime) -> None:
+    """Requests that reached nobody: Demandes shows them refused, the journal says so."""
+    _tell(messages, "receipts_not_sent", now)
+
+
 def recheck(batch: Sequence[Message]) -> dict[int, Verdict]:
     """A request of which everything has been justified meanwhile does not leave (S0-36).
 

@@ -6,10 +6,14 @@ does not count (engine rules, section 4): what was done under the new plan does,
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import date
 
+from django.db.models import Max
+
+from relance.accounts import clock
 from relance.accounts.bulk import update_many, upsert_many
 from relance.accounts.models import Organisation
-from relance.dunning.models import Entry, InvoiceChase, Plan
+from relance.dunning.models import Assignment, Entry, InvoiceChase, Plan
 from relance.engine.progress import progress
 from relance.outbox.models import MessageInvoice, Status
 
@@ -70,3 +74,38 @@ def _told(chases: Sequence[InvoiceChase], plan: Plan) -> dict[int, int]:
         message__status=Status.SENT,
     ).order_by("message__sent_at", "id")
     return {key: level or 0 for key, level in lines.values_list("invoice_id", "level")}
+
+
+def recount(organisation: Organisation, customers: Sequence[int], invoices: Sequence[int]) -> None:
+    """Show again what was last done about these invoices, after a message of theirs came back.
+
+    Its date is that of the last message that reached somebody, or of the last mark by hand; the
+    level is what the customer's plan counts.
+    """
+    last: dict[int, date] = {}
+    reached = MessageInvoice.objects.filter(
+        organisation=organisation, invoice_id__in=invoices, message__status=Status.SENT
+    ).order_by()
+    for key, at in reached.values_list("invoice_id").annotate(at=Max("message__sent_at")):
+        if at is not None:
+            last[key] = clock.local_date(organisation, at)
+    marked = Entry.objects.filter(
+        organisation=organisation,
+        reference_id__in=invoices,
+        kind__in=[Entry.Kind.SENT, Entry.Kind.MARKED],
+        void=False,
+    ).order_by()
+    for key, on in marked.values_list("reference_id").annotate(on=Max("on")):
+        last[key] = max(on, last.get(key, on))
+    chases = list(InvoiceChase.objects.filter(organisation=organisation, invoice_id__in=invoices))
+    for chase in chases:
+        chase.last_on = last.get(chase.invoice_id)
+        if chase.last_on is None:
+            chase.level, chase.level_name = 0, ""
+    update_many(InvoiceChase, ["level", "level_name", "last_on"], chases)
+    by_plan: dict[int, list[int]] = defaultdict(list)
+    followed = Assignment.objects.filter(organisation=organisation, customer_id__in=customers)
+    for customer, plan_id in followed.values_list("customer_id", "plan_id"):
+        by_plan[plan_id].append(customer)
+    for plan in Plan.objects.filter(pk__in=by_plan):
+        follow_plan(organisation, by_plan[plan.pk], plan)

@@ -326,7 +326,7 @@ def refuse_address(
     """
     marked = Customer.objects.filter(
         organisation=organisation, pk=customer_id, email__iexact=email, email_invalid_since=None
-    ).update(email_invalid_since=on)
+    ).update(email_invalid_since=on, email_invalid_reason=reason[:300])
     marked += Contact.objects.filter(
         organisation=organisation, customer_id=customer_id, email__iexact=email, invalid_since=None
     ).update(invalid_since=on, invalid_reason=reason[:300])
@@ -395,6 +395,20 @@ def _mark(
     kind = "phone_refused" if what == "phone" else "place_refused"
     _remember(kind, customer, on, now, actor, data)
     return True
+
+
+def note_absence(
+    *, organisation: Organisation, customer_id: int, email: str, until: date
+) -> list[str]:
+    """A contact's absence note says that he is away until this day, included; who it is.
+
+    It stops nothing: what is sent to him waits in his mailbox.
+    """
+    away = Contact.objects.filter(
+        organisation=organisation, customer_id=customer_id, email__iexact=email
+    )
+    away.update(absent_until=until)
+    return sorted(away.values_list("name", flat=True))
 
 
 def _switch(
