@@ -14,12 +14,14 @@ from typing import NamedTuple
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Case, F, Prefetch, QuerySet, Value, When
 
-from relance.outbox import identity
-from relance.outbox.models import Attempt, Message, MessageInvoice, Status
+from relance.outbox import diversion, identity, provider_care
+from relance.outbox.models import WAITING, Attempt, Message, MessageInvoice, Status
 
 HANDING = (
-    "UPDATE outbox_message SET handed_at = %s"
+    "UPDATE outbox_message SET handed_at = %s, diverted_to = %s"
     " WHERE id = %s AND claimed_by = %s AND status = 'sending' AND handed_at IS NULL"
+    " AND EXISTS (SELECT 1 FROM accounts_organisation o"
+    " WHERE o.id = outbox_message.organisation_id AND o.test_to = %s)"
 )
 LEFT = (
     "UPDATE outbox_message SET sent_at = %s"
@@ -70,8 +72,9 @@ def whole(messages: QuerySet[Message]) -> QuerySet[Message]:
 
 def claim(*, worker: str, at: datetime, limit: int, channels: Sequence[str]) -> list[Message]:
     """Make at most `limit` due messages this worker's own, oldest first."""
+    claimable = diversion.claimable(provider_care.reachable(channels), channels)
     due = [
-        Message.objects.filter(status=status, not_before__lte=at, channel__in=channels)
+        Message.objects.filter(claimable, status=status, not_before__lte=at)
         .order_by("not_before", "pk")
         .values_list("pk", flat=True)
         for status in (Status.RETRYING, Status.QUEUED)  # each has its index
@@ -82,7 +85,7 @@ def claim(*, worker: str, at: datetime, limit: int, channels: Sequence[str]) -> 
     with durable():
         for waiting in due:
             ids += waiting.select_for_update(skip_locked=True)[: limit - len(ids)]
-        Message.objects.filter(pk__in=ids).update(
+        Message.objects.filter(pk__in=ids, status__in=WAITING, print_run=None).update(
             status=Status.SENDING,
             claimed_by=worker,
             claimed_at=at,
@@ -96,12 +99,15 @@ def claim(*, worker: str, at: datetime, limit: int, channels: Sequence[str]) -> 
 def mark_handing(*, message: Message, worker: str, at: datetime) -> None:
     """The point of no return comes next. Raises ClaimLostError: then nothing may leave.
 
+    So it is when the test mode was switched since the bytes were made (`diversion`).
+
     Nor may anything when the database does not answer; it may have kept the mark nevertheless,
     so that this process remembers the truth for `abandon`.
     """
     forget(worker, message.pk)
+    to = message.diverted_to
     try:
-        marked = _mark(HANDING, at, message.pk, worker)
+        marked = _mark(HANDING, at, to, message.pk, worker, to)
     except UNREACHABLE:
         _known.setdefault(worker, {})[message.pk] = None
         raise
@@ -140,10 +146,10 @@ def forget(worker: str, pk: int | None = None) -> None:
         _known.get(worker, {}).pop(pk, None)
 
 
-def _mark(sql: str, at: datetime, pk: int, worker: str) -> bool:
+def _mark(sql: str, at: datetime, *values: str | int) -> bool:
     """One statement, one commit, written out: it runs twice for each mail."""
     with connection.cursor() as cursor:
-        cursor.execute(sql, [connection.ops.adapt_datetimefield_value(at), pk, worker])
+        cursor.execute(sql, [connection.ops.adapt_datetimefield_value(at), *values])
         return bool(cursor.rowcount == 1)
 
 

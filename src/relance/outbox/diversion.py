@@ -30,15 +30,16 @@ _NOTE = (
 )
 
 
-def claimable(channels: Sequence[str]) -> Q:
-    """Which messages may be claimed: in test mode letters and SMS leave by e-mail too.
+def claimable(reachable: Q, channels: Sequence[str]) -> Q:
+    """Which messages may be claimed: in test mode what has no channel leaves by e-mail too.
 
     What was made before the mode began waits for its end.
     """
-    reachable = Q(channel__in=channels)
     running = dict(Organisation.objects.exclude(test_to="").values_list("pk", "test_since"))
-    if not running or "email" not in channels:
+    if not running:
         return reachable
+    if "email" not in channels:
+        return reachable & ~Q(organisation__in=running)
     reachable |= Q(organisation__in=running, print_run=None)
     before = Q()
     for pk, since in running.items():
@@ -86,7 +87,7 @@ def diverted(message: Message, *, at: datetime) -> Message:
         test.sender = automatic_sender(message.organisation).sender
     if message.letter:
         files = [*message.files.all(), _sheet(message, at)]
-        test._prefetched_objects_cache = {  # type: ignore[attr-defined]  # noqa: SLF001
+        test._prefetched_objects_cache = {  # type: ignore[attr-defined]
             **getattr(message, "_prefetched_objects_cache", {}),
             "files": files,
         }

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from relance.accounts.models import Organisation, User
 from relance.ledger.models import Customer, Invoice
 from relance.outbox.provider_models import PostalAccount as PostalAccount
+from relance.outbox.provider_models import Pretended as Pretended
 from relance.outbox.provider_models import SmsAccount as SmsAccount
 from relance.outbox.provider_models import Tracking as Tracking
 
@@ -26,6 +27,8 @@ class Status(models.TextChoices):
 
 
 WAITING = [Status.QUEUED, Status.RETRYING]
+POSTED = ("letter", "registered_letter")
+"""Channels of paper: a person prints and confirms, or a provider posts them for the worker."""
 VOID = [Status.FAILED, Status.CANCELLED, Status.EXPIRED, Status.BOUNCED]
 
 

@@ -17,7 +17,7 @@ from relance.accounts.models import Organisation, User
 from relance.outbox import claims
 from relance.outbox.channels import letter as paper
 from relance.outbox.delivery import Cancel, Hooks, Rewrite, rewrite
-from relance.outbox.models import Message, MessageInvoice, PrintRun, Status
+from relance.outbox.models import WAITING, Message, MessageInvoice, PrintRun, Status
 from relance.outbox.services import POSTED, OutboxError
 
 MOST_LETTERS = 5_000
@@ -59,7 +59,7 @@ def waiting(organisation: Organisation) -> QuerySet[Message]:
     return Message.objects.filter(
         organisation=organisation,
         channel__in=POSTED,
-        status=Status.QUEUED,
+        status__in=WAITING,
         print_run=None,
     ).order_by("customer__search", "pk")
 
@@ -111,11 +111,14 @@ def _take(
         .order_by("pk")
     )
     taken = [one for one in asked if one.print_run_id is not None]
-    free = [one.pk for one in asked if one.print_run_id is None and one.status == Status.QUEUED]
+    free = [one.pk for one in asked if one.print_run_id is None and one.status in WAITING]
     if not free:
         raise NothingToPrintError(taken, [])
     run = PrintRun.objects.create(organisation=organisation, made_by=actor, made_at=now)
-    Message.objects.filter(pk__in=free).update(print_run=run)
+    # of a person who prints and a worker who submits, one wins
+    still = Message.objects.filter(pk__in=free, status__in=WAITING, print_run=None)
+    if not still.update(print_run=run, status=Status.QUEUED):
+        raise NothingToPrintError(taken, [])
     return run, taken
 
 

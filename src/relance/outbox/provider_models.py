@@ -47,3 +47,33 @@ class SmsAccount(models.Model):
     active = models.BooleanField(default=False)
     checked_at = models.DateTimeField(null=True)
     check_error = models.TextField(blank=True)
+
+
+class Pretended(models.Model):
+    """What a pretended provider of letters or SMS was given; it stands in for the other side."""
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    channel = models.CharField(max_length=10)
+    key = models.CharField(max_length=200)
+    what = models.JSONField()
+    at = models.DateTimeField()
+    cancelled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "channel", "key"], name="one_pretended_message"
+            )
+        ]
+
+    @property
+    def ref(self) -> str:
+        """Its reference as that provider would give it."""
+        return f"DEMO-{self.pk}"
+
+    @classmethod
+    def by_ref(cls, organisation_id: int, channel: str, ref: str) -> "Pretended | None":
+        """The one of that reference."""
+        number = ref.removeprefix("DEMO-")
+        mine = cls.objects.filter(organisation_id=organisation_id, channel=channel)
+        return mine.filter(pk=int(number)).first() if number.isdecimal() else None

@@ -22,6 +22,7 @@ from django.db.models import F
 from relance.accounts.bulk import create_many, insert_many
 from relance.accounts.models import Organisation, User
 from relance.outbox.mailbox_care import elsewhere
+from relance.outbox.models import POSTED as POSTED
 from relance.outbox.models import (
     VOID,
     WAITING,
@@ -35,8 +36,6 @@ from relance.outbox.models import (
 )
 
 CHUNK = 500
-POSTED = ("letter", "registered_letter")
-"""Channels of paper: no worker claims them, they leave when a person confirms the print."""
 NOT_GONE = [Status.DRAFT, Status.TO_APPROVE, *WAITING]
 
 
@@ -140,8 +139,8 @@ class Draft:
 
 
 class Refusal(NamedTuple):
-    """A draft that was not queued: ALREADY_QUEUED, NO_RECIPIENT, NO_ADDRESS (of a letter) or
-    BAD_ADDRESS (`detail`).
+    """A draft that was not queued: ALREADY_QUEUED, NO_RECIPIENT, NO_ADDRESS (of a letter,
+    `detail` says what its address lacks) or BAD_ADDRESS (`detail`).
     """
 
     draft: Draft
@@ -203,7 +202,9 @@ def plain(body: str) -> str:
 
 def _address_fault(draft: Draft) -> tuple[str, str] | None:
     if draft.channel in POSTED:
-        return None if draft.letter and draft.letter["to"] else ("NO_ADDRESS", "")
+        if draft.letter and draft.letter["to"]:
+            return None
+        return "NO_ADDRESS", str((draft.letter or {}).get("why_not", ""))
     if draft.channel != "email":
         return None
     if not draft.recipients:
