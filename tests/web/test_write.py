@@ -226,7 +226,7 @@ def test_the_envelope_opens_an_empty_letter_with_the_letter_templates_at_its_bot
 
     text = text_of(camille, url)
 
-    assert "12 rue des Halles, 29000 QUIMPER" in text
+    assert "12 RUE DES HALLES, 29000 QUIMPER" in text
     assert 'name="to"' not in text
     assert "Madame, Monsieur" not in text
     assert f"modele={own.pk}" in text

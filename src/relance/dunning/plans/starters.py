@@ -88,9 +88,14 @@ STARTERS = (
         False,
         "Mise en demeure de payer",
         "Madame, Monsieur,\n\nMalgré nos rappels, les factures suivantes demeurent impayées."
-        "\n\n{{ tableau_factures }}\n\nPar la présente, nous vous mettons en demeure de régler la "
-        "somme de {{ montant }} sous huit jours à compter de la réception de cette lettre, par "
-        "virement sur le compte {{ entreprise.iban }}." + _CLOSE,
+        "\n\n{{ tableau_factures }}\n\nPar la présente, nous vous mettons en demeure de nous "
+        "régler la totalité de cette somme au plus tard le {{ date_limite }}, par virement sur le "
+        "compte {{ entreprise.iban }}, en rappelant les numéros des factures.\n\nÀ défaut de "
+        "règlement à cette date, nous saisirons la juridiction compétente pour obtenir le "
+        "paiement des sommes dues, sans nouvel avis de notre part.\n\nNous restons à votre "
+        "disposition pour toute question sur ces factures.\n\nVeuillez agréer, Madame, "
+        "Monsieur, l’expression de nos salutations distinguées.\n\n{{ signature }}\n"
+        "{{ entreprise.nom }}",
     ),
 )
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation, User
 from relance.dunning.models import Channel, Step, Template
-from relance.dunning.wording import letters, templating
+from relance.dunning.wording import formal_notice, letters, templating
 from relance.engine import model as engine
 from relance.engine import wording
 from relance.formats.text import fold
@@ -196,6 +196,7 @@ def values(
         "entreprise.iban": organisation.iban,
         "signature": signature or organisation.signature or organisation.name,
         "date": _date_words(on),
+        "date_limite": _date_words(formal_notice.deadline(on)),
         "niveau": action.name,
         "montant": _money_words(action.amount, action.currency),
         "nombre_factures": str(len(invoices)),
@@ -296,7 +297,7 @@ def letter(
     registered: bool = False,
 ) -> dict[str, Any]:
     """The letter of one action as data for the printer (see `letters.compose`)."""
-    action = wanted.action
+    action, money = wanted.action, _money_words
     keys = [int(key) for key in action.invoices]
     to = recipients(book, int(action.customer), keys, book.addressed_first(action))
     chosen = words or book.words[int(action.plan), action.level]
@@ -312,21 +313,13 @@ def letter(
             customer,
             subject=templating.render(chosen.subject, "", filling).subject,
             pieces=templating.pieces(chosen.body, filling),
-            rows=[
-                (
-                    one.number,
-                    _date_words(one.issued),
-                    _date_words(one.due),
-                    _money_words(one.balance, one.currency),
-                )
-                for one in asked
-            ],
-            total=_money_words(action.amount, action.currency),
+            table=letters.plain_table(asked, action.amount, action.currency, _date_words, money),
             date_words=_date_words(on),
             currency=action.currency,
             signature=filling.names["signature"],
             attention=_attention(book, customer, keys),
             registered=registered,
+            formal=formal_notice.of_letter(chosen, customer, keys, on, action.currency, money),
         )
 
 

@@ -23,6 +23,7 @@ VARIABLES: dict[str, object] = {
     "entreprise.iban": gettext_lazy("IBAN de votre entreprise"),
     "signature": gettext_lazy("Signature"),
     "date": gettext_lazy("Date du message"),
+    "date_limite": gettext_lazy("Date limite d’une mise en demeure, 15 jours après"),
     "niveau": gettext_lazy("Nom du niveau de relance"),
     "montant": gettext_lazy("Somme des restes dus"),
     "nombre_factures": gettext_lazy("Nombre de factures"),

@@ -103,18 +103,16 @@ Bien cordialement,
         "notice_letter",
         "Mise en demeure",
         "registered_letter",
-        "Mise en demeure de payer {{ montant }}",
-        """Lettre recommandée avec avis de réception
-
-Madame, Monsieur,
+        "Mise en demeure de payer",
+        """Madame, Monsieur,
 
 Malgré nos rappels, les factures suivantes restent impayées à ce jour :
 
 {{ tableau_factures }}
 
-Par la présente, nous vous mettons en demeure de nous régler la somme de {{ montant }} dans un \
-délai de huit jours à compter de la réception de cette lettre. À défaut, nous serons contraints \
-d’en poursuivre le recouvrement par les voies de droit.
+Par la présente, nous vous mettons en demeure de nous régler la totalité de cette somme au plus \
+tard le {{ date_limite }}, par virement sur le compte {{ entreprise.iban }}. À défaut, nous serons \
+contraints d’en poursuivre le recouvrement en justice.
 
 Nous restons disposés à convenir avec vous d’un échéancier si vous nous le demandez sans attendre.
 

@@ -131,6 +131,7 @@ def panel(access: Access, action: Action, *, on: date) -> Panel:
     if shown.is_letter and not letters.address_lines(action.customer):
         shown.code = "NO_ADDRESS"
         shown.refusal = _("Ce client n’a pas d’adresse postale complète\u00a0: complétez sa fiche.")
+        shown.refusal += f" {letters.why_no_letter(action.customer)}"
     if shown.is_email and not shown.sheet.to:
         shown.code = "NO_RECIPIENT"
         shown.refusal = _("Ce client n’a aucune adresse e-mail valable.")
