@@ -2,4 +2,8 @@
 
 from django.urls import include, path
 
-urlpatterns = [path("", include("relance.web.urls")), path("", include("relance.portal.urls"))]
+urlpatterns = [
+    path("", include("relance.web.urls")),
+    path("", include("relance.portal.urls")),
+    path("api/", include("relance.api.inbound")),
+]
