@@ -53,7 +53,7 @@ def codes(given: list[Verdict]) -> list[str]:
 
 def test_a_domain_that_is_ready() -> None:
     given = verdicts(READY)
-    assert codes(given) == ["SPF_HERE", "DKIM_KEYS", "DMARC_QUARANTINE"]
+    assert codes(given) == ["SPF_HERE", "DKIM_KEYS", "DMARC_P_QUARANTINE"]
     assert given[1].detail == "google"
     assert domains.is_ready(given) is True
 
@@ -113,7 +113,7 @@ def test_keys_under_a_name_of_their_own_cannot_be_seen() -> None:
 def test_the_policy_of_the_domain_above_holds() -> None:
     records = READY | {"compta.martin.example": ["v=spf1 include:_spf.google.com ~all"]}
     given = verdicts(records, domain="compta.martin.example")
-    assert (given[2].code, given[2].detail) == ("DMARC_QUARANTINE", HOME)
+    assert (given[2].code, given[2].detail) == ("DMARC_P_QUARANTINE", HOME)
     assert verdicts(READY | {f"_dmarc.{HOME}": ["v=DMARC1"]})[2].code == "DMARC_BROKEN"
 
 

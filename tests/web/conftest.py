@@ -5,6 +5,7 @@ from django.test import Client
 
 from relance.accounts import clock
 from relance.accounts.models import Organisation, User
+from relance.outbox import domains
 from tests.conftest import NOW
 from tests.receipts.conftest import accountant, add_client, bring, dossier, firm
 
@@ -27,3 +28,13 @@ def anne(client: Client, accountant: User) -> Client:
     """Anne Morel, accountant and administrator of her firm."""
     client.force_login(accountant)
     return client
+
+
+@pytest.fixture(autouse=True)
+def silent_dns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages that look at a domain ask nobody outside; a test that wants answers gives them."""
+
+    def ask(name: str) -> list[str]:
+        raise domains.SilentError(name)
+
+    monkeypatch.setattr(domains, "txt", ask)

@@ -308,4 +308,4 @@ def _dmarc_verdict(domain: str, found: Found) -> Verdict:
     if not policy:
         code = "DMARC_BROKEN" if found.dmarc else "DMARC_NONE"
         return Verdict("dmarc", "wrong", code, "", f"_dmarc.{domain}", "v=DMARC1; p=none")
-    return Verdict("dmarc", "ok", f"DMARC_{policy[1].upper()}", found.dmarc_at)
+    return Verdict("dmarc", "ok", f"DMARC_P_{policy[1].upper()}", found.dmarc_at)

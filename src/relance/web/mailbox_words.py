@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
+from relance.outbox import oauth
 from relance.outbox.channels.email.check import STEPS, Trial
 from relance.outbox.models import Mailbox
 
@@ -37,7 +38,10 @@ def _labels(mailbox: Mailbox) -> dict[str, str]:
         "tls": _("La connexion est protégée")
         if mailbox.security != Mailbox.Security.NONE
         else _("La connexion n’est pas chiffrée, comme demandé"),
-        "login": _("L’identifiant et le mot de passe sont acceptés")
+        "login": _("L’autorisation donnée à %(name)s est acceptée")
+        % {"name": provider_name(mailbox.auth)}
+        if mailbox.auth != Mailbox.Auth.PASSWORD
+        else _("L’identifiant et le mot de passe sont acceptés")
         if mailbox.username
         else _("Aucun identifiant n’est demandé"),
         "sender": _("Il accepte d’envoyer au nom de %(address)s") % {"address": mailbox.address},
@@ -45,8 +49,43 @@ def _labels(mailbox: Mailbox) -> dict[str, str]:
     }
 
 
+def provider_name(auth: str) -> str:
+    """Google, Microsoft 365; "" of a mailbox with a password."""
+    known = oauth.providers().get(auth)
+    return known.name if known else ""
+
+
+def consent_words(code: str, auth: str) -> str:
+    """Why a mailbox cannot be opened by consent; empty for codes that speak of something else."""
+    words = {
+        "CONSENT_DENIED": _("%(name)s n’a pas donné l’autorisation : rien n’a changé."),
+        "CONSENT_REVOKED": _(
+            "L’autorisation a été retirée ou a expiré chez %(name)s : connectez de nouveau la "
+            "boîte. Ses messages attendent."
+        ),
+        "OAUTH_OFF": _(
+            "Cette installation n’est pas inscrite chez %(name)s : la personne qui l’administre "
+            "peut le faire (voir les réglages du serveur)."
+        ),
+        "OAUTH_REFUSED": _(
+            "%(name)s ne reconnaît pas cette installation : la personne qui l’administre doit "
+            "vérifier son inscription."
+        ),
+        "OAUTH_SILENT": _("%(name)s ne répond pas en ce moment : réessayez dans un instant."),
+        "NO_XOAUTH2": _("Ce serveur n’accepte pas l’autorisation de %(name)s."),
+    }
+    return words[code] % {"name": provider_name(auth)} if code in words else ""
+
+
 def sentence(code: str, mailbox: Mailbox) -> str:
     """What is wrong and what to do about it; unknown codes get the general one."""
+    if mailbox.auth != Mailbox.Auth.PASSWORD:
+        if code == "LOGIN_REFUSED":
+            return _("Le serveur refuse l’autorisation de %(name)s : elle est redemandée.") % {
+                "name": provider_name(mailbox.auth)
+            }
+        if said := consent_words(code, mailbox.auth):
+            return said
     words = {
         "HOST_UNKNOWN": _("Ce nom de serveur est introuvable : vérifiez-le, lettre à lettre."),
         "HOST_FORBIDDEN": _(

@@ -1,12 +1,14 @@
 """Mailboxes: the organisation's (Paramètres › Mails) and one's own (S2-22, S4-04, S4-05)."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.contrib import messages as notes
 from django.core.cache import cache
-from django.http import Http404, HttpRequest, HttpResponse
+from django.core.validators import MinValueValidator
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
@@ -15,11 +17,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
-from relance.outbox import mailbox_care
+from relance.outbox import domains, mailbox_care, mailboxes, pace
 from relance.outbox.channels.email.check import Trial
 from relance.outbox.models import Mailbox
 from relance.web import mailbox_words
+from relance.web.domain_words import look_of
 from relance.web.requests import enter, moment, today_of, user_of
+from relance.web.views import mailbox_consent
+from relance.web.views.mailbox_consent import of_access
 
 TRIAL_SECONDS = 30
 
@@ -37,7 +42,10 @@ class MailboxForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Mailbox
-        fields = ["address", "name", "host", "port", "security", "username"]
+        fields = [
+            *("address", "name", "host", "port", "security", "username"),
+            *("per_minute", "per_day"),
+        ]
         labels = {
             "address": lazy("Adresse e-mail"),
             "name": lazy("Nom affiché"),
@@ -45,18 +53,32 @@ class MailboxForm(forms.ModelForm):  # type: ignore[type-arg]
             "port": lazy("Port"),
             "security": lazy("Chiffrement"),
             "username": lazy("Identifiant"),
+            "per_minute": lazy("Messages par minute, au plus"),
+            "per_day": lazy("Messages en 24 heures, au plus"),
         }
         help_texts = {
-            "address": lazy("Les relances partiront de cette adresse."),
+            "address": lazy(
+                "Les relances partiront de cette adresse. Elle peut être un alias du compte."
+            ),
             "name": lazy("Ce que vos clients lisent comme expéditeur."),
             "host": lazy("Votre hébergeur le donne, par exemple smtp.votre-domaine.fr."),
             "port": lazy("587 avec STARTTLS, 465 avec TLS."),
-            "username": lazy("Souvent l’adresse elle-même."),
+            "username": lazy("Souvent l’adresse elle-même ; autre chose quand c’est un alias."),
+            "per_minute": lazy("Vide : aussi vite que le serveur le permet."),
+            "per_day": lazy("Vide : sans limite. Ce qui dépasse attend, sans perdre d’essai."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["port"].min_value = 1  # type: ignore[attr-defined]
+        for limit in ("per_minute", "per_day"):
+            self.fields[limit].required = False
+            self.fields[limit].min_value = 1  # type: ignore[attr-defined]
+            self.fields[limit].validators.append(MinValueValidator(1))
+        if self.instance.auth != Mailbox.Auth.PASSWORD:  # its provider says where and how
+            for name in ("host", "port", "security", "username", "password"):
+                del self.fields[name]
+            return
         kept = bool(self.instance.secret)
         self.fields["password"].help_text = (
             _("Il est enregistré, chiffré. Laissez vide pour le garder.")
@@ -119,14 +141,14 @@ def mailbox_own(request: HttpRequest, slug: str) -> HttpResponse:
 def mailbox_detail(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """One mailbox: its settings, whether it works, and what one can do with it."""
     access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
-    return _edit(request, access, _mailbox(access, pk))
+    return _edit(request, access, of_access(access, pk))
 
 
 @require_POST
 def mailbox_test(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Connect for real, and with `envoyer` send a message to oneself."""
     access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
-    mailbox, user = _mailbox(access, pk), user_of(request)
+    mailbox, user = of_access(access, pk), user_of(request)
     busy = f"mailbox-trial-{user.pk}"
     if not cache.add(busy, 1, TRIAL_SECONDS):
         notes.warning(request, _("Un essai est déjà en cours : attendez qu’il finisse."))
@@ -143,16 +165,40 @@ def mailbox_test(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         )
     try:
         trial = mailbox_care.try_out(mailbox, now=moment(request), letter=letter)
+        _look(access, mailbox.address, moment(request))
     finally:
         cache.delete(busy)
     return _page(request, access, mailbox, MailboxForm(instance=mailbox), trial=trial)
 
 
 @require_POST
+def domain_look(request: HttpRequest, slug: str) -> HttpResponse:
+    """Ask the DNS about the domain that relances leave from (Paramètres › Mails)."""
+    access = enter(request, slug, DunningRole.ADMIN)
+    sender = mailboxes.automatic_sender(access.organisation)
+    busy = f"mailbox-trial-{user_of(request).pk}"
+    if cache.add(busy, 1, TRIAL_SECONDS):
+        try:
+            _look(access, sender.address, moment(request))
+        finally:
+            cache.delete(busy)
+    else:
+        notes.warning(request, _("Un essai est déjà en cours : attendez qu’il finisse."))
+    return redirect("settings_mails", slug)
+
+
+def _look(access: Access, address: str, now: datetime) -> None:
+    """A demonstration asks nobody: its domains are invented."""
+    domain = domains.domain_of(address)
+    if domain and not settings.DEMO:
+        domains.look_again(access.organisation, domain, now=now)
+
+
+@require_POST
 def mailbox_default(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Let everything automatic leave from this mailbox, or from it no more."""
     access = enter(request, slug, DunningRole.ADMIN)
-    mailbox = _mailbox(access, pk)
+    mailbox = of_access(access, pk)
     chosen = None if mailbox.is_default else mailbox
     try:
         mailbox_care.make_default(access.organisation, chosen, **_deed(request, access))
@@ -165,7 +211,7 @@ def mailbox_default(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 def mailbox_remove(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Forget a mailbox and its password; what waited leaves from elsewhere."""
     access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
-    mailbox = _mailbox(access, pk)
+    mailbox = of_access(access, pk)
     try:
         moved = mailbox_care.retire(mailbox, **_deed(request, access))
     except mailbox_care.MailboxError:
@@ -179,16 +225,6 @@ def mailbox_remove(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     return redirect(_back(access, mailbox))
 
 
-def _mailbox(access: Access, pk: int) -> Mailbox:
-    """His own, or the organisation's for an administrator; nobody opens that of another."""
-    mailbox = access.get(Mailbox, pk=pk, retired_at=None)
-    if mailbox.owner_id is None:
-        access.require(DunningRole.ADMIN)
-    elif mailbox.owner_id != access.user.pk:
-        raise Http404
-    return mailbox
-
-
 def _deed(request: HttpRequest, access: Access) -> dict[str, Any]:
     return {
         "actor": user_of(request),
@@ -200,8 +236,8 @@ def _deed(request: HttpRequest, access: Access) -> dict[str, Any]:
 def _edit(request: HttpRequest, access: Access, mailbox: Mailbox) -> HttpResponse:
     form = MailboxForm(request.POST if request.method == "POST" else None, instance=mailbox)
     if request.method == "POST" and form.is_valid():
-        typed = form.cleaned_data["password"] or None
-        if not form.cleaned_data["username"]:
+        typed = form.cleaned_data.get("password") or None
+        if form.cleaned_data.get("username") == "":
             typed = ""
         try:
             mailbox_care.save(form.instance, password=typed, **_deed(request, access))
@@ -237,6 +273,10 @@ def _page(
         "lines": mailbox_words.lines_of(trial, mailbox) if trial else [],
         "trouble": mailbox_words.trouble_of(mailbox),
         "demo": settings.DEMO,
+        "ways": mailbox_consent.ways(access, mailbox),
+        "provider": mailbox_words.provider_name(mailbox.auth),
+        "look": look_of(access.organisation, mailbox.address, mailbox) if mailbox.pk else None,
+        "halt": pace.halt_of(mailbox, at=moment(request)) if mailbox.pk else None,
         "back": _back(access, mailbox),
     }
     return render(request, "mailboxes/detail.html", context)
@@ -254,4 +294,6 @@ urlpatterns = [
     path("boites/<int:pk>/tester/", mailbox_test, name="mailbox_test"),
     path("boites/<int:pk>/defaut/", mailbox_default, name="mailbox_default"),
     path("boites/<int:pk>/retirer/", mailbox_remove, name="mailbox_remove"),
+    path("parametres/mails/domaine/", domain_look, name="domain_look"),
+    *mailbox_consent.urlpatterns,
 ]

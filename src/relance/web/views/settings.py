@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages as notes
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -22,6 +23,7 @@ from relance.dunning.services.plans import save_settings
 from relance.ledger.models import PaymentMode
 from relance.outbox.mailboxes import automatic_sender, readers_of, system_address
 from relance.outbox.models import Mailbox
+from relance.web.domain_words import look_of
 from relance.web.mailbox_words import trouble_of
 from relance.web.requests import enter, moment, today_of, user_of
 
@@ -277,6 +279,8 @@ def _mails(access: Access) -> dict[str, object]:
     boxes = access.all(Mailbox).filter(owner=None, retired_at=None).order_by("-is_default", "pk")
     return {
         "sender": sender,
+        "look": look_of(organisation, sender.address, sender.mailbox),
+        "demo": settings.DEMO,
         "replies": replies,
         "manager_first": sender.key == "system" and not organisation.reply_to,
         "system": system_address(),
