@@ -6,8 +6,9 @@ import pytest
 from django.test import Client
 
 from relance.accounts.models import Organisation
+from relance.dunning.daily.refreshing import refresh_all
 from relance.dunning.models import Plan
-from tests.conftest import make_customer, make_invoice
+from tests.conftest import NOW, TODAY, make_customer, make_invoice
 from tests.web.record import D, days_ago
 
 
@@ -48,3 +49,35 @@ def test_the_list_costs_the_same_whatever_its_length(
         text = camille.get(f"{D}/clients/").content.decode()
 
     assert "1 à 50 sur 55" in text
+
+
+@pytest.fixture
+def debtors(organisation: Organisation, plan: Plan) -> Organisation:
+    """Sixty clients who owe 1 to 60 €, every third of it not yet due, and five who owe nothing."""
+    for n in range(1, 61):
+        customer = make_customer(organisation, plan, f"Client {n:02}", code=f"K{n}")
+        make_invoice(customer, f"F{n}", days_ago(-9 if n % 3 == 0 else n), 100 * n)
+    for n in range(5):
+        make_customer(organisation, plan, f"Rien {n}", code=f"R{n}")
+    refresh_all(organisation, on=TODAY, now=NOW)
+    return organisation
+
+
+@pytest.mark.parametrize("column", ["du", "retard"])
+@pytest.mark.parametrize("turned", ["", "-"])
+def test_the_order_by_an_amount_runs_over_the_pages_and_ends_with_those_who_owe_nothing(
+    camille: Client, debtors: Organisation, column: str, turned: str
+) -> None:
+    amounts: list[int] = []
+    names: list[str] = []
+    for page in (1, 2):
+        rows = camille.get(f"{D}/clients/?tri={turned}{column}&page={page}").context["rows"]
+        amounts += [row.owed if column == "du" else row.overdue for row in rows]
+        names += [row.customer.name for row in rows]
+
+    owing = [amount for amount in amounts if amount]
+    assert len(owing) == (60 if column == "du" else 40)
+    assert owing == sorted(owing, reverse=bool(turned))
+    assert amounts[len(owing) :] == [0] * (65 - len(owing))
+    assert len(set(names)) == 65
+    assert names[-5:] == [f"Rien {n}" for n in range(5)]

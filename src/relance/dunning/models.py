@@ -262,6 +262,8 @@ class Outlook(models.Model):
     next_on = models.DateField(null=True)
     next_level = models.PositiveSmallIntegerField(null=True)
     next_automatic = models.BooleanField(default=False)
+    owed_cents = models.BigIntegerField(default=0, help_text="Of every currency, as one sum.")
+    overdue_cents = models.BigIntegerField(default=0, help_text="The part due before `on`.")
 
     class Meta:
         indexes = [
@@ -269,7 +271,17 @@ class Outlook(models.Model):
                 fields=["organisation", "next_on"],
                 name="outlook_next",
                 condition=Q(next_on__isnull=False),
-            )
+            ),
+            models.Index(
+                fields=["organisation", "owed_cents", "customer"],
+                name="outlook_owed",
+                condition=Q(owed_cents__gt=0),
+            ),
+            models.Index(
+                fields=["organisation", "overdue_cents", "customer"],
+                name="outlook_overdue",
+                condition=Q(overdue_cents__gt=0),
+            ),
         ]
 
 

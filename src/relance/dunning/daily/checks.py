@@ -8,6 +8,7 @@ from django.db.models import F, Max, Q
 from relance.accounts.models import Organisation
 from relance.dunning.daily.deciding import decide_window, windows
 from relance.dunning.facts.gather import plans_of, rules_of
+from relance.dunning.facts.outlooks import FIELDS
 from relance.dunning.models import Entry, Outlook
 
 
@@ -21,7 +22,7 @@ def differences(organisation: Organisation, on: date) -> Iterator[str]:
             row[0]: row[1:]
             for row in Outlook.objects.filter(
                 window.q(), organisation=organisation, on__lte=on
-            ).values_list("customer_id", "state", "code", "next_on", "next_level", "next_automatic")
+            ).values_list("customer_id", *FIELDS)
         }
         for customer, state in decided.outlooks.items():
             if customer in stored and stored[customer] != state:

@@ -52,7 +52,7 @@ def decide_window(
     for case in cases(organisation, on, window, plans):
         decision = decide(case, on, rules)
         key = int(case.customer)
-        decided.outlooks[key] = outlooks.short(decision)
+        decided.outlooks[key] = outlooks.short(case, decision, on)
         decided.decisions[key] = decision
         decided.lines[key] = to_chase.lines(case, decision)
         decided.wanted.extend(messages.Wanted(action, case) for action in decision.automatic)

@@ -167,7 +167,7 @@ def _foresee_leaving(organisation: Organisation, on: date, decided: Decided) -> 
     for customer, (case, entries) in history.items():
         later = case._replace(history=entries)
         decision = decide(later, on, rules)
-        decided.outlooks[customer] = outlooks.short(decision)
+        decided.outlooks[customer] = outlooks.short(later, decision, on)
         decided.lines[customer] = to_chase.lines(later, decision)
 
 

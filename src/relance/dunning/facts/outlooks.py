@@ -8,12 +8,28 @@ from relance.dunning.facts.gather import Days, Window, day_of, read
 from relance.dunning.models import Outlook
 from relance.engine import model as engine
 
-State = tuple[str, str, date | None, int | None, bool]
-"""state, code, next_on, next_level, next_automatic: an `Outlook` without its keys."""
+FIELDS = (
+    "state",
+    "code",
+    "next_on",
+    "next_level",
+    "next_automatic",
+    "owed_cents",
+    "overdue_cents",
+)
+State = tuple[str, str, date | None, int | None, bool, int, int]
+"""An `Outlook` without its keys: the values of `FIELDS`."""
 
 
-def short(decision: engine.Decision) -> State:
-    """The short form of a decision for lists: its state, first reason and next step."""
+def short(case: engine.Case, decision: engine.Decision, on: date) -> State:
+    """What lists show of a customer on local date `on`: what is owed (cents), what comes next."""
+    owed = sum(invoice.balance for invoice in case.invoices)
+    overdue = sum(invoice.balance for invoice in case.invoices if invoice.due < on)
+    return (*_next(decision), owed, overdue)
+
+
+def _next(decision: engine.Decision) -> tuple[str, str, date | None, int | None, bool]:
+    """The state, the first reason and the next step."""
     nearest: engine.Carrier | None = None
     for carrier in decision.carriers:
         if carrier.leaves is not None and (
@@ -36,20 +52,15 @@ def changed(
 ) -> list[Outlook]:
     """The outlooks that are new or not what they were."""
     days = Days()
-    known = Outlook.objects.filter(window.q()).values_list(
-        "customer_id", "state", "code", day_of("next_on"), "next_level", "next_automatic"
-    )
-    before = {row[0]: (row[1], row[2], days[row[3]], row[4], row[5]) for row in read(known)}
+    names = [day_of(name) if name == "next_on" else name for name in FIELDS]
+    known = Outlook.objects.filter(window.q()).values_list("customer_id", *names)
+    before = {row[0]: (*row[1:3], days[row[3]], *row[4:]) for row in read(known)}
     return [
         Outlook(
             organisation=organisation,
             customer_id=customer,
             on=on,
-            state=state[0],
-            code=state[1],
-            next_on=state[2],
-            next_level=state[3],
-            next_automatic=state[4],
+            **dict(zip(FIELDS, state, strict=True)),
         )
         for customer, state in outlooks.items()
         if before.get(customer) != state
@@ -58,5 +69,4 @@ def changed(
 
 def write(rows: list[Outlook]) -> None:
     """Insert or replace; those that did not change are left as they are."""
-    fields = ["on", "state", "code", "next_on", "next_level", "next_automatic"]
-    upsert_many(Outlook, rows, unique="customer", update=fields)
+    upsert_many(Outlook, rows, unique="customer", update=["on", *FIELDS])

@@ -133,8 +133,16 @@ def _outlooks(one: int) -> str:
         "next_on": day_plus(literal(MORNING), "1 + id % 60"),
         "next_level": "1 + id % 5",
         "next_automatic": f"CASE WHEN id % 5 = 4 THEN {truth(False)} ELSE {truth(True)} END",
+        "owed_cents": _owed(""),
+        "overdue_cents": _owed(f"AND v.due < {literal(MORNING)}"),
     }
     return insert(Outlook, values, "FROM ledger_customer")
+
+
+def _owed(which: str) -> str:
+    """SQL: what a customer owes, of these invoices `v`."""
+    mine = f"v.customer_id = ledger_customer.id AND v.balance_cents > 0 {which}"
+    return f"(SELECT COALESCE(SUM(v.balance_cents), 0) FROM ledger_invoice v WHERE {mine})"  # noqa: S608 - constants
 
 
 def _messages(one: int, plan: int, sender: str) -> str:

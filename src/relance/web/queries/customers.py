@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.core.paginator import Page
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
@@ -18,7 +18,7 @@ from relance.engine import model as engine
 from relance.formats.text import fold
 from relance.ledger.models import Contact, Customer, Invoice
 from relance.web import french
-from relance.web.queries.paging import page_of
+from relance.web.queries.paging import in_turn, page_of
 from relance.web.queries.status import pending_title
 
 PAGE = 50
@@ -55,6 +55,8 @@ MAILS: dict[str, Any] = {
     "sans": lazy("Sans adresse e-mail"),
 }
 SORTS = ("nom", "du", "retard", "plan", "charge", "action")
+BY_AMOUNT = {"du": "owed_cents", "retard": "overdue_cents"}
+"""Orders that walk an index of the outlooks, copies of what each customer owes."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,8 @@ def rows_page(
     found = selection(access, filters, today=today)
     shown = page_of(found, page)
     customers: list[Any] = list(shown.object_list)
+    if filters.sort.removeprefix("-") in BY_AMOUNT:
+        customers = _by_amount(found, filters.sort, (shown.number - 1) * PAGE)
     ids = [one.pk for one in customers]
     owed: dict[int, list[tuple[str, int, int]]] = {}
     for key, currency, whole, late in (
@@ -202,7 +206,7 @@ def selection(access: Access, filters: Filters, *, today: date) -> QuerySet[Any]
     if filters.text:
         folded = fold(filters.text)
         found = found.filter(search__contains=folded) if folded else found.none()
-    return _sorted(found, open_ones, filters.sort, today)
+    return _sorted(found, filters.sort)
 
 
 def _by_mail(access: Access, found: QuerySet[Any], *, reachable: bool) -> QuerySet[Any]:
@@ -217,19 +221,22 @@ def _by_mail(access: Access, found: QuerySet[Any], *, reachable: bool) -> QueryS
     return found.filter(reached) if reachable else found.exclude(reached)
 
 
-def _sorted(
-    found: QuerySet[Any], open_ones: QuerySet[Invoice], sort: str, today: date
-) -> QuerySet[Any]:
+def _by_amount(found: QuerySet[Any], sort: str, first: int) -> list[Any]:
+    """A page by what is owed: those who owe by the index, then the others by name."""
+    column, down = f"outlook__{BY_AMOUNT[sort.removeprefix('-')]}", "-" if sort[0] == "-" else ""
+    owing = found.filter(**{f"{column}__gt": 0, "outlook__organisation": F("organisation")})
+    owing = owing.order_by(f"{down}{column}", f"{down}outlook__customer")
+    others = found.exclude(**{f"{column}__gt": 0}).order_by("search", "id")
+    return in_turn([owing, others], first, first + PAGE)
+
+
+def _sorted(found: QuerySet[Any], sort: str) -> QuerySet[Any]:
     """In the order of a column, then by name; amounts of several currencies count as one sum."""
     key, down = sort.removeprefix("-"), sort.startswith("-")
-    if key in ("du", "retard"):
-        owed = open_ones if key == "du" else open_ones.filter(due__lt=today)
-        sums = owed.order_by().values("customer").annotate(cents=Sum("balance_cents"))
-        found = found.annotate(sorted_cents=Subquery(sums.values("cents")))
     column = {
         "nom": "search",
-        "du": "sorted_cents",
-        "retard": "sorted_cents",
+        "du": "outlook__owed_cents",
+        "retard": "outlook__overdue_cents",
         "plan": "assignment__plan__name",
         "charge": "manager__full_name",
         "action": "outlook__next_on",

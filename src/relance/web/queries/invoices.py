@@ -24,7 +24,7 @@ from relance.formats.text import fold
 from relance.ledger.expressions import Minus
 from relance.ledger.models import Customer, Dispute, Hold, Invoice, Payment
 from relance.web import french
-from relance.web.queries.paging import PAGE, page_of
+from relance.web.queries.paging import PAGE, in_turn, page_of
 from relance.web.queries.search import numbered
 
 NO_PLAN = "aucun"
@@ -194,11 +194,8 @@ def _keys(found: QuerySet[Any], sort: str, first: int, last: int) -> list[int]:
     order = [f"chase__{one}" for one in CHASE_ORDER[name]]
     chased = chased.order_by(*(f"-{one}" if down else one for one in order))
     never = found.filter(**{f"chase__{name}__isnull": True}).order_by("due", "id")
-    keys: list[int] = []
-    for rows in (chased, never) if down else (never, chased):
-        if len(keys) < last:
-            keys += rows.values_list("pk", flat=True)[: last - len(keys)]
-    return keys[first:last]
+    parts = [rows.values_list("pk", flat=True) for rows in (chased, never)]
+    return in_turn(parts if down else parts[::-1], first, last)
 
 
 def _read(access: Access, keys: list[int], *, on: date, today: date) -> Any:

@@ -4,6 +4,7 @@ The database counts no further, and nobody reads the two-hundredth page: beyond 
 turns the order, or takes the workbook, which holds every line.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.paginator import Page, Paginator
@@ -46,3 +47,20 @@ def page_of(
     if known is not None:
         paginator._count, paginator.capped = min(known, MOST), known > MOST
     return paginator.get_page(number or 1)
+
+
+def in_turn(parts: Sequence[QuerySet[Any]], first: int, last: int) -> list[Any]:
+    """Rows `first` to `last` of lists that follow one another; the later ones only if needed.
+
+    So each part walks its own index instead of being sorted together with the others. A part is
+    counted, by its own rows, as far as the page reaches and no further.
+    """
+    found: list[Any] = []
+    for part in parts:
+        if last <= 0:
+            break
+        mine = list(part[max(0, first) : last])
+        before = max(0, first) + len(mine) if mine or first <= 0 else part[:first].count()
+        found += mine
+        first, last = first - before, last - before
+    return found
