@@ -14,9 +14,11 @@ from relance.formats.tabular import open_table
 from relance.ops import worker
 from relance.ops.hooks import hooks
 from relance.ops.smtp_sink import Sink
+from relance.outbox import test_mode
+from relance.outbox.channels.fake import FakeChannel
 from relance.outbox.models import Message, Status
 from relance.receipts.doors import door_of
-from relance.receipts.models import Request
+from relance.receipts.models import FileSchedule, Request
 from relance.receipts.services.sending import UNDO_SECONDS, last_request, send_request
 from tests.conftest import NOW, TODAY
 from tests.receipts.conftest import AddClient, Bring
@@ -104,3 +106,35 @@ def test_two_accountants_do_not_ask_the_same_twice(
         send_request(rows=[row, other], **values)
     send_request(rows=[other], **values)
     assert Message.objects.count() == 2
+
+
+def test_a_request_of_the_test_mode_goes_to_its_address_and_is_forgotten_at_its_end(
+    dossier: Organisation, bring: Bring, add_client: AddClient, accountant: User
+) -> None:
+    """Its Excel and its links come along and work; afterwards they open nothing any more."""
+    rows, client = [bring()], add_client()
+    test_mode.enter(dossier, to="essai@morel.example", actor=accountant, on=TODAY, now=NOW)
+    request = send_request(
+        organisation=dossier,
+        kind=Request.Kind.AUTOMATIC,
+        rows=rows,
+        users=[client],
+        on=TODAY,
+        now=NOW,
+        copies=[accountant.email],
+    )
+    FileSchedule.objects.create(organisation=dossier, served_on=TODAY)
+    line, later = FakeChannel(), NOW + timedelta(minutes=1)
+    both = hooks(lambda: later)
+    worker.drain(hooks=both, now=lambda: later, channels={"email": lambda: line})
+    [left] = line.taken
+    assert [*left.recipients, *left.copies] == ["essai@morel.example"]
+    assert left.subject.startswith(f"[Essai pour {client.email}]")
+    token = re.search(r"/j/([\w-]{43})", left.text)
+    assert token
+    assert door_of(token[1], now=later) == request.door
+    test_mode.leave(dossier, actor=accountant, on=TODAY, now=later, ended=both.ended)
+    assert door_of(token[1], now=later) is None
+    assert not Request.objects.exists()
+    assert FileSchedule.objects.get().served_on == TODAY - timedelta(days=1)
+    assert Message.objects.get().reason == "TEST"

@@ -1,14 +1,17 @@
 """What the outbox asks and tells about requests for receipts."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from django.db.models import Min
 
 from relance.accounts import clock
 from relance.accounts.models import Organisation
 from relance.history.services import Fact, append
 from relance.outbox.delivery import Cancel, Hooks, Verdict
+from relance.outbox.diversion import UNDONE
 from relance.outbox.models import Message
-from relance.receipts.models import Asked
+from relance.receipts.models import Asked, FileSchedule, Request
 
 
 def hooks(now: Callable[[], datetime]) -> Hooks:
@@ -16,8 +19,25 @@ def hooks(now: Callable[[], datetime]) -> Hooks:
     return Hooks(
         recheck=recheck,
         record=lambda sent: _tell(sent, "receipts_sent", now()),
-        ended=lambda stopped: _tell(stopped, "receipts_not_sent", now()),
+        ended=lambda stopped: ended(stopped, now()),
     )
+
+
+def ended(stopped: Sequence[Message], now: datetime) -> None:
+    """Requests that did not leave; those of a test mode that is over are forgotten altogether.
+
+    Their links open nothing any more, and the dates of the calendar that they served are to be
+    served again: the client then gets his first true request.
+    """
+    _tell(stopped, "receipts_not_sent", now)
+    tested = [one.request_id for one in stopped if one.reason == UNDONE and one.request_id]
+    requests = Request.objects.filter(pk__in=tested)
+    served = requests.filter(kind=Request.Kind.AUTOMATIC).values_list("organisation_id")
+    for organisation, first in served.annotate(Min("on")).order_by():
+        FileSchedule.objects.filter(organisation=organisation, served_on__gte=first).update(
+            served_on=first - timedelta(days=1)
+        )
+    requests.delete()
 
 
 def bounced(messages: Sequence[Message], now: datetime) -> None:

@@ -12,6 +12,7 @@ from relance.accounts import clock
 from relance.accounts.bulk import create_many
 from relance.accounts.models import Organisation, User
 from relance.dunning.by_hand import chosen
+from relance.dunning.daily.bounces import bounced
 from relance.dunning.daily.rechecking import Origin, origin_of, recheck_some, stopped_facts
 from relance.dunning.daily.refreshing import refresh
 from relance.dunning.facts import sending
@@ -22,6 +23,7 @@ from relance.history import services as history
 from relance.history.services import Fact
 from relance.ledger import services as ledger
 from relance.outbox.delivery import Hooks, Postpone, Verdict
+from relance.outbox.diversion import UNDONE
 from relance.outbox.models import Attempt, Message, MessageInvoice, Status
 
 LOOK_AGAIN = timedelta(hours=1)
@@ -150,15 +152,30 @@ def ended(stopped: Sequence[Message], now: datetime, *, actor: User | None = Non
         mine = by_organisation[organisation.pk]
         history.append(organisation, stopped_facts(mine, on, now, actor))
         _refuse_addresses(organisation, mine, on, now)
+        if undone := [one for one in mine if one.reason == UNDONE]:
+            _undo(undone, now)
         debtors = {message.customer_id for message in mine if message.customer_id is not None}
         refresh(organisation, sorted(debtors), on=on, now=now)
+
+
+def _undo(tested: Sequence[Message], now: datetime) -> None:
+    """What a test mode sent reached no customer: like a mail that came back, it counts no more."""
+    bounced(tested, now)
+    done = [one.action_id for one in tested if one.action_id is not None]
+    Action.objects.filter(pk__in=done, status=Action.Status.DONE).update(
+        status=Action.Status.WITHDRAWN, withdrawn_reason=UNDONE, closed_by=None
+    )
 
 
 def _refuse_addresses(
     organisation: Organisation, stopped: Sequence[Message], on: date, now: datetime
 ) -> None:
-    """Remember the addresses that their server does not know; one recipient at a time."""
-    alone = {m.pk: m for m in stopped if m.status == Status.FAILED and len(m.recipients) == 1}
+    """Remember the addresses that their server does not know; one recipient at a time.
+
+    A test went to none of them.
+    """
+    failed = [m for m in stopped if m.status == Status.FAILED and not m.diverted_to]
+    alone = {m.pk: m for m in failed if len(m.recipients) == 1}
     last = {a.message_id: a for a in Attempt.objects.filter(message__in=alone).order_by("id")}
     for key, attempt in last.items():
         if is_unknown_address(attempt.code, attempt.answer):
