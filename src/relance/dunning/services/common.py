@@ -134,6 +134,7 @@ def queue_one(draft: outbox.Draft, *, now: datetime) -> Message:
         text = _("Ce client n’a aucune adresse e-mail valable.")
     elif refusal.code == "NO_ADDRESS":
         text = _("Ce client n’a pas d’adresse postale complète : rue, code postal et ville.")
+        text = f"{text} {refusal.detail}".strip()
     else:
         text = _("Ce message est déjà en route.")
     raise Refused(text, refusal.code)
