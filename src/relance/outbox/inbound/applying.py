@@ -102,9 +102,10 @@ def _facts_of(inbound: Inbound, message: Message | None) -> Facts:
             kind__in=_REFUSED,
             at__gte=inbound.received_at - WITHIN,
         )
-        .exclude(inbound=inbound)
+        .exclude(message=message)
+        .order_by()
         .values_list("address")
-        .annotate(many=Count("inbound", distinct=True))
+        .annotate(many=Count("message", distinct=True))
     )
     return Facts(
         status=message.status,

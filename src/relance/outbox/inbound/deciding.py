@@ -22,8 +22,8 @@ class Facts:
     """Of the message that the mail speaks of: `status` (empty: none), whom it was sent to.
 
     `recipients` are bare addresses, lower case, none when it was diverted by the test mode.
-    `fallen`: those of them that refused it already. `recent`: by address, how many other mails
-    said within `WITHIN` that it refused a message.
+    `fallen`: those of them that refused it already. `recent`: by address, how many other messages
+    it refused within `WITHIN`.
     """
 
     status: str = ""
