@@ -103,6 +103,8 @@ class Organisation(models.Model):
     timezone = models.CharField(max_length=40, default="Europe/Paris")
     send_at = models.TimeField(default=time(8, 30), help_text="Local hour of the daily run (D-14).")
     sending_on = models.BooleanField(default=True, help_text="The switch over automatic sending.")
+    switched_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    switched_at = models.DateTimeField(null=True, help_text="When the switch was last turned.")
     test_to = models.EmailField(
         blank=True, help_text="Test mode: everything leaves to this address instead."
     )
