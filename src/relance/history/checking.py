@@ -30,6 +30,11 @@ class State(NamedTuple):
     done_seq: int
 
     @property
+    def newer(self) -> int:
+        """Events written after those that were verified."""
+        return self.length - self.verified_seq
+
+    @property
     def name(self) -> str:
         """`running`, `broken`, `whole` or `never` (verified)."""
         if self.begun_at is not None:

@@ -143,6 +143,7 @@ def _dunning_places(access: Access, today: date) -> list[list[tuple[str, str, st
             ("outbox_list", "outbox", _("Envois"), "", trouble.messages),
             ("letter_list", "letter", _("Courriers"), "", 0),
             ("import_list", "import", _("Imports"), "", 0),
+            ("journal_list", "note", _("Journal"), "", 0),
             *([("settings_detail", "settings", _("Paramètres"), "", 0)] if access.is_admin else []),
         ],
     ]

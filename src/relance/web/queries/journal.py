@@ -17,6 +17,7 @@ from relance.ledger.models import Invoice, PaymentMode, Regime
 from relance.outbox.models import Message, Status
 from relance.outbox.services import POSTED
 from relance.web import french
+from relance.web.queries import journal_kinds
 from relance.web.smtp_words import cancelled_words
 
 PAGE = 50
@@ -78,7 +79,7 @@ def of_customer(
         waiting = _waiting_lines(
             access.all(Message).filter(customer_id=customer_id, recorded=False)
         )
-    return waiting + _lines(access, _merged(events[:limit])), more
+    return waiting + lines_of(access, _merged(events[:limit])), more
 
 
 def _merged(events: Sequence[Event]) -> list[Event]:
@@ -118,7 +119,8 @@ def message_title(level: int | None, name: str, purpose: str) -> str:
     return str(Message.Purpose(purpose).label) if purpose in Message.Purpose else _("Message")
 
 
-def _lines(access: Access, events: Sequence[Event]) -> list[Line]:
+def lines_of(access: Access, events: Sequence[Event]) -> list[Line]:
+    """One line of words for each event, in their order."""
     numbers = dict(
         access.all(Invoice)
         .filter(pk__in={event.invoice_id for event in events if event.invoice_id})
@@ -162,7 +164,7 @@ def _line(event: Event, numbers: Mapping[int, str], gone: set[int]) -> Line:
     number = numbers.get(event.invoice_id or 0, "")
     if event.kind == "note":
         return _note(event, number, gone)
-    teller = _TELLERS.get(event.kind)
+    teller = teller_of(event.kind)
     data = event.data if isinstance(event.data, dict) else {}
     if teller is None:
         icon, title, detail = "note", event.kind.replace("_", " ").capitalize(), ""
@@ -187,6 +189,11 @@ def _line(event: Event, numbers: Mapping[int, str], gone: set[int]) -> Line:
         cents=_cents(data),
         currency=str(data.get("currency") or "EUR"),
     )
+
+
+def teller_of(kind: str) -> journal_kinds.Teller | None:
+    """What tells a kind of event as its icon, its title and its detail."""
+    return _TELLERS.get(kind) or journal_kinds.TELLERS.get(kind)
 
 
 def _cents(data: Mapping[str, Any]) -> int | None:
