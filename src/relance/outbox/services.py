@@ -31,9 +31,11 @@ from relance.outbox.models import (
     Message,
     MessageFile,
     MessageInvoice,
+    OwnFile,
     PrintRun,
     Status,
 )
+from relance.outbox.own_files import enclose
 
 CHUNK = 500
 NOT_GONE = [Status.DRAFT, Status.TO_APPROVE, *WAITING]
@@ -129,6 +131,7 @@ class Draft:
     batch_id: int | None = None
     request_id: int | None = None
     files: Sequence[Attached] = ()
+    enclosed: Sequence[OwnFile] = ()
 
     @property
     def debtor_id(self) -> int:
@@ -205,6 +208,8 @@ def _address_fault(draft: Draft) -> tuple[str, str] | None:
         if draft.letter and draft.letter["to"]:
             return None
         return "NO_ADDRESS", str((draft.letter or {}).get("why_not", ""))
+    if draft.channel == "sms":
+        return None if draft.recipients else ("NO_PHONE", "")
     if draft.channel != "email":
         return None
     if not draft.recipients:
@@ -260,6 +265,7 @@ def _store(drafts: list[Draft], now: datetime) -> list[Message]:
         for line in draft.lines
     ]
     insert_many(MessageInvoice, _LINE, lines)
+    enclose(drafts, messages)
     for draft, message in zip(drafts, messages, strict=True):
         for one in draft.files:
             MessageFile.objects.create(
