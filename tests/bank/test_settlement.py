@@ -6,8 +6,11 @@ from datetime import timedelta
 import pytest
 
 from relance.accounts.models import Organisation, User
+from relance.bank.checks import differences
 from relance.bank.models import BankAccount, Link, Payer, Transaction
 from relance.bank.services import settlement
+from relance.dunning.daily import refreshing
+from relance.dunning.models import Entry, Outlook, Plan
 from relance.ledger.models import Credit, Customer, Payment
 from relance.ledger.services import record_payment
 from tests.conftest import NOW, TODAY, make_invoice
@@ -180,3 +183,65 @@ def test_a_rejection_that_a_person_has_entered_already_takes_nothing_back_twice(
     assert settle(back).reversed == 0
     invoice.refresh_from_db()
     assert invoice.balance_cents == 120000
+
+
+def test_the_rest_of_an_overpayment_is_the_customers_and_nothing_waits(
+    bring: Bring, customer: Customer, owner: User
+) -> None:
+    """The transaction is done: its rest is an unapplied credit, which goes when it is undone."""
+    invoice = make_invoice(customer, "FA-2026-0042", TODAY, 120000)
+    row = bring(130000, "FA-2026-0042")
+    settlement.confirm(row=row, shares=[(invoice.pk, 120000)], actor=owner, on=TODAY, now=NOW)
+    row.refresh_from_db()
+    assert (row.missing, row.linked_cents, row.covered_cents) == ("", 130000, 130000)
+    assert list(differences(row.organisation)) == []
+    settlement.undo(row=row, actor=owner, on=TODAY, now=NOW)
+    row.refresh_from_db()
+    assert (row.missing, Link.objects.count()) == ("not_associated", 0)
+    assert sum(Credit.objects.values_list("left_cents", flat=True)) == 0
+
+
+def test_a_credit_and_its_rejection_cancel_each_other(
+    bring: Bring, customer: Customer, plan: Plan
+) -> None:
+    """Neither wants a document, and the invoice is owed again at the level it had (D4)."""
+    late = make_invoice(customer, "FA-2026-0042", TODAY - timedelta(days=8), 120000)
+    Entry.objects.create(
+        organisation=customer.organisation,
+        customer=customer,
+        on=TODAY - timedelta(days=1),
+        kind=Entry.Kind.SENT,
+        plan=plan,
+        reference=late,
+        level=2,
+        channel="email",
+    )
+    paid = bring(120000, "FA-2026-0042", reference="E2E-1")
+    settle(paid)
+    back = bring(-120000, "REJET PRLV", reference="E2E-1", reversal=True)
+    settle(back)
+    for row in (paid, back):
+        row.refresh_from_db()
+        assert (row.missing, row.waiver) == ("", "reversed")
+    late.refresh_from_db()
+    assert late.balance_cents == 120000
+    refreshing.refresh(customer.organisation, [customer.pk], on=TODAY, now=NOW)
+    assert Outlook.objects.get(customer=customer).next_level == 3
+
+
+def test_a_debit_given_back_by_the_bank_wants_no_receipt_either(bring: Bring) -> None:
+    debit = bring(-4000, "PRLV CLUB", reference="M-1")
+    other = bring(-4000, "PRLV EAU", reference="M-2")
+    back = bring(4000, "PRLV CLUB REJETE", reference="M-1", reversal=True)
+    settle(back)
+    for row, waiver in ((debit, "reversed"), (back, "reversed"), (other, "")):
+        row.refresh_from_db()
+        assert row.waiver == waiver
+
+
+def test_a_rejection_that_may_be_of_two_movements_decides_nothing(bring: Bring) -> None:
+    rows = [bring(-4000, "CB"), bring(-4000, "CB"), bring(4000, "ANNULATION", reversal=True)]
+    settle(rows[2])
+    for row in rows:
+        row.refresh_from_db()
+        assert row.waiver == ""

@@ -2,6 +2,7 @@
 
 import re
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -24,7 +25,7 @@ SAID = {
 }
 
 
-def said(*words: str, **options: object) -> str:
+def said(*words: str, **options: Any) -> str:
     out = StringIO()
     call_command(*words, stdout=out, **options)
     return out.getvalue()

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from relance.accounts.models import Organisation, User
-from relance.ledger.models import Customer, Invoice, Payment
+from relance.ledger.models import Credit, Customer, Invoice, Payment
 
 
 class BankAccount(models.Model):
@@ -120,6 +120,7 @@ class Transaction(models.Model):
         EXEMPT = "exempt", _("Sans justificatif nécessaire")
         LOST = "lost", _("Justificatif perdu")
         FORCED = "forced", _("Validée sans justificatif")
+        REVERSED = "reversed", _("Annulée par son rejet")
 
     organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
     account = models.ForeignKey(BankAccount, models.CASCADE, related_name="transactions")
@@ -160,6 +161,33 @@ class Transaction(models.Model):
                 fields=["organisation", "amount_cents", "booked"], name="transaction_by_amount"
             ),
         ]
+
+    @property
+    def lacking_cents(self) -> int:
+        """Of its amount, what no document covers yet, positive: more than the amount when a
+        credit note is taken off it before its invoice is there."""
+        covered = self.covered_cents if self.amount_cents > 0 else -self.covered_cents
+        return abs(self.amount_cents) - covered
+
+
+class Pending(models.Model):
+    """A movement that the bank announces and has not booked: shown as to come, and no more.
+
+    It settles nothing and is asked of nobody; the statement that covers its day replaces it.
+    """
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    account = models.ForeignKey(BankAccount, models.CASCADE, related_name="pending")
+    imported = models.ForeignKey(BankImport, models.CASCADE, related_name="+")
+    on = models.DateField(help_text="Foreseen by the bank.")
+    amount_cents = models.BigIntegerField()
+    currency = models.CharField(max_length=3, default="EUR")
+    label = models.CharField(max_length=500)
+    name = models.CharField(max_length=140, blank=True)
+    bank_ref = models.CharField(max_length=140, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["organisation", "on"], name="pending_by_date")]
 
 
 class Document(models.Model):
@@ -219,8 +247,16 @@ class Link(models.Model):
     document = models.ForeignKey(Document, models.CASCADE, null=True, related_name="links")
     invoice = models.ForeignKey(Invoice, models.CASCADE, null=True, related_name="bank_links")
     payment = models.ForeignKey(Payment, models.SET_NULL, null=True, related_name="+")
+    credit = models.ForeignKey(
+        Credit, models.CASCADE, null=True, related_name="+", help_text="Of what was paid over."
+    )
     label = models.CharField(_("nature"), max_length=80, blank=True)
-    amount_cents = models.BigIntegerField(help_text="Of the transaction, in its sense.")
+    amount_cents = models.BigIntegerField(
+        help_text="Of the transaction, in its sense; in the other for a credit note taken off."
+    )
+    paper_cents = models.BigIntegerField(
+        null=True, help_text="Of the document, absolute, when its currency is another."
+    )
     confirmed = models.BooleanField(default=True)
     automatic = models.BooleanField(default=False)
     reasons = models.JSONField(default=list)

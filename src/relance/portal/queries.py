@@ -104,7 +104,7 @@ def items(door: Door, way: Course, page: int, current: int | None) -> list[Item]
 
 def item(row: Transaction, said: Answer | None, current: bool = False) -> Item:
     """A transaction as the one who is asked sees it."""
-    lacking = abs(row.amount_cents) - abs(row.covered_cents) if row.missing else 0
+    lacking = row.lacking_cents if row.missing else 0
     if row.missing == Missing.POTENTIAL:
         state = "confirm"
     elif row.missing:

@@ -233,7 +233,7 @@ def _onward(
     """The next question, or the same while something of it is missing, or the end."""
     if row.missing:
         if what == "document":
-            lacking = abs(row.amount_cents) - abs(row.covered_cents)
+            lacking = row.lacking_cents
             notes.info(
                 request,
                 _("Bien reçu. Il manque encore %(left)s pour cette opération.")

@@ -95,7 +95,7 @@ def _sum_words(rows: Sequence[Transaction]) -> str:
 def _line(row: Transaction, url: str) -> Line:
     detail = date_words(row.booked, _)
     if row.missing == Missing.PARTIAL:
-        left = money_words(abs(row.amount_cents) - abs(row.covered_cents), row.currency)
+        left = money_words(row.lacking_cents, row.currency)
         detail = _("%(day)s, il manque %(left)s") % {"day": detail, "left": left}
     return Line(
         name=(row.name or row.label)[:60],

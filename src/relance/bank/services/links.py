@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
 from django.db import transaction as database
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation, User
@@ -19,6 +19,7 @@ __all__ = [
     "apply_rules",
     "associate",
     "confirm_found",
+    "deducts",
     "deny",
     "dissociate",
     "fits",
@@ -40,10 +41,13 @@ def associate(
     now: datetime,
     amount_cents: int | None = None,
 ) -> Link:
-    """The document covers `amount_cents` (positive) of the transaction: by default what both lack.
+    """The document covers `amount_cents` (positive, in the currency of the account) of the
+    transaction: by default what both lack.
 
-    BankRefused when they belong to two dossiers, one of them is covered already, or the amount
-    is more than the transaction lacks or the document has left.
+    A credit note that comes beside invoices is taken off what they cover (`deducts`), so that an
+    invoice of 100 and a credit note of 20 justify a payment of 80. A document in another currency
+    covers by default all that lacks, and serves whole. BankRefused when they belong to two
+    dossiers, one of them is covered already, or the amount is more than is lacking or left.
     """
     locked = Transaction.objects.select_for_update().get(pk=row.pk)
     paper = Document.objects.select_for_update().get(pk=document.pk)
@@ -51,27 +55,89 @@ def associate(
         raise BankRefused(_("Ce justificatif n’est pas de ce dossier."))
     if Link.objects.filter(transaction=locked, document=paper, confirmed=True).exists():
         raise BankRefused(_("Ce justificatif est déjà associé à cette opération."))
-    lacking = abs(locked.amount_cents) - abs(locked.covered_cents)
-    most = lacking if paper.left_cents is None else min(lacking, paper.left_cents)
-    cents = most if amount_cents is None else amount_cents
-    if most <= 0:
-        raise BankRefused(_("L’opération ou le justificatif est déjà associé en entier."))
-    if not 0 < cents <= most:
-        raise BankRefused(_("Ce montant dépasse ce qui reste à justifier."))
+    deducted = deducts(locked, paper)
+    cents = _covering(locked, paper, amount_cents, deducted)
     Link.objects.filter(transaction=locked, document=paper, confirmed=False).delete()
+    foreign = paper.currency != locked.currency and paper.left_cents is not None
     link = Link.objects.create(
         organisation=locked.organisation,
         transaction=locked,
         document=paper,
-        amount_cents=cents if locked.amount_cents > 0 else -cents,
+        amount_cents=cents if (locked.amount_cents > 0) != deducted else -cents,
+        paper_cents=paper.left_cents if foreign else None,
         made_by=actor,
         made_at=now,
     )
+    if deducted:
+        _make_room(locked, cents)
     renew([locked.pk])
     renew_documents([paper.pk])
     _drop_spent(locked.pk, paper.pk)
     _tell("receipt_associated", locked, on, now, actor, {"file": paper.filename, "cents": cents})
     return link
+
+
+def deducts(row: Transaction, paper: Document) -> bool:
+    """The document is a credit note that is taken off the invoices of this transaction.
+
+    On money that went out it is, unless it stands alone for exactly what lacks (a refund to a
+    customer); on money that came in only beside an invoice that covers more.
+    """
+    if paper.amount_cents is None or paper.amount_cents >= 0:
+        return False
+    if row.amount_cents < 0:
+        return row.lacking_cents != paper.left_cents
+    return row.lacking_cents <= 0 and _room(row).exists()
+
+
+def _room(row: Transaction) -> QuerySet[Link]:
+    """Invoices of the transaction, in its currency, that have more than it took of them."""
+    return Link.objects.filter(
+        transaction=row,
+        confirmed=True,
+        paper_cents=None,
+        document__amount_cents__gt=0,
+        document__left_cents__gt=0,
+    )
+
+
+def _covering(row: Transaction, paper: Document, wanted: int | None, deducted: bool) -> int:
+    """How many cents of the transaction the document covers, or takes off. BankRefused."""
+    lacking, left = row.lacking_cents, paper.left_cents
+    foreign = paper.currency != row.currency
+    if left is not None and left <= 0 and not (foreign and wanted):
+        raise BankRefused(_("Ce justificatif est déjà associé en entier."))
+    if foreign and deducted and wanted is None:
+        raise BankRefused(
+            _("Cet avoir est en %(paper)s : donnez son montant en %(own)s, devise du compte.")
+            % {"paper": paper.currency, "own": row.currency}
+        )
+    if deducted:
+        most = wanted if foreign and wanted else left or 0
+    elif foreign or left is None:
+        most = lacking
+    else:
+        most = min(lacking, left)
+    if most <= 0:
+        raise BankRefused(_("L’opération ou le justificatif est déjà associé en entier."))
+    cents = most if wanted is None else wanted
+    if not 0 < cents <= most:
+        raise BankRefused(_("Ce montant dépasse ce qui reste à justifier."))
+    return cents
+
+
+def _make_room(row: Transaction, cents: int) -> None:
+    """What a credit note takes off is covered by the invoices that were cut to the amount."""
+    papers = []
+    for link in _room(row).select_related("document").order_by("pk"):
+        more = min(cents, link.document.left_cents or 0) if link.document else 0
+        link.amount_cents += more if link.amount_cents > 0 else -more
+        link.save(update_fields=["amount_cents"])
+        papers.append(link.document_id)
+        cents -= more
+        if not cents:
+            break
+    renew_documents(key for key in papers if key)
 
 
 @database.atomic
@@ -214,7 +280,7 @@ def _drop_spent(row_id: int, paper_id: int) -> None:
         Q(transaction_id=row_id) | Q(document_id=paper_id), confirmed=False, document__isnull=False
     ).select_related("transaction", "document"):
         row, paper = proposal.transaction, proposal.document
-        covered = abs(row.covered_cents) >= abs(row.amount_cents)
+        covered = row.lacking_cents <= 0
         if covered or (paper is not None and paper.left_cents == 0):
             rows.add(row.pk)
             proposal.delete()

@@ -9,16 +9,16 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from django.db import transaction as database
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation, User
 from relance.bank.models import Link, Payer, Transaction
+from relance.bank.services import overpaid, reversals
 from relance.bank.services.errors import BankRefused
 from relance.bank.services.state import renew
 from relance.engine import matching
 from relance.ledger import services as ledger
-from relance.ledger.models import Credit, Customer, Invoice
+from relance.ledger.models import Customer, Invoice
 
 MOST_PROPOSALS = 3
 
@@ -59,8 +59,8 @@ def settle(
             _propose(row, found[:MOST_PROPOSALS], now)
             proposed += 1
     for row in fresh:
-        if row.reversal and row.amount_cents < 0:
-            back = _take_back(row, on, now)
+        if row.reversal:
+            back = reversals.take_back(row, cancel=cancel, on=on, now=now)
             customers |= back
             undone += bool(back)
     renew(row.pk for row in fresh)
@@ -78,8 +78,9 @@ def confirm(
 ) -> Settled:
     """A person says which invoices the credit pays: (invoice id, cents) each.
 
-    What is over becomes an unapplied credit of the customer; his account is remembered as a
-    payer's. BankRefused when the money is not enough, an invoice is settled, or two customers.
+    What is over becomes an unapplied credit of the customer, which the transaction holds too; his
+    account is remembered as a payer's. BankRefused when the money is not enough, an invoice is
+    settled, or two customers.
     """
     locked = Transaction.objects.select_for_update().get(pk=row.pk)
     if Link.objects.filter(transaction=locked, confirmed=True).exists():
@@ -105,7 +106,7 @@ def confirm(
     customers = _apply(locked, made, "CHOSEN", on, now, actor)
     [customer_id] = owners
     if left:
-        _keep_over(locked, customer_id, left, on, now, actor)
+        overpaid.keep(locked, customer_id, left, on, now, actor)
     if locked.iban:
         Payer.objects.update_or_create(
             organisation=locked.organisation,
@@ -126,7 +127,7 @@ def reject(*, row: Transaction) -> None:
 @database.atomic
 def undo(*, row: Transaction, actor: User, on: date, now: datetime) -> Settled:
     """Take back what this credit settled: the invoices are open again, at their level."""
-    customers = _cancel(row, on, now, actor)
+    customers = cancel(row, on, now, actor)
     renew([row.pk])
     return Settled(customers, 0, 0, len(customers))
 
@@ -224,26 +225,7 @@ def _propose(row: Transaction, found: Sequence[matching.Match], now: datetime) -
     Link.objects.bulk_create(links)
 
 
-def _take_back(row: Transaction, on: date, now: datetime) -> set[int]:
-    """A rejected transfer or debit: the latest credit of that amount and account is undone."""
-    earlier = Transaction.objects.filter(
-        account=row.account,
-        amount_cents=-row.amount_cents,
-        booked__lte=row.booked,
-        links__payment__isnull=False,
-    ).exclude(pk=row.pk)
-    same = earlier.filter(reference=row.reference) if row.reference else earlier
-    source = same.order_by("-booked", "-pk").first()
-    if source is None or (not row.reference and earlier.distinct().count() > 1):
-        return set()
-    try:
-        with database.atomic():
-            return _cancel(source, on, now, None)
-    except ledger.LedgerError:  # a person has cancelled these payments already
-        return set()
-
-
-def _cancel(row: Transaction, on: date, now: datetime, actor: User | None) -> set[int]:
+def cancel(row: Transaction, on: date, now: datetime, actor: User | None) -> set[int]:
     """Cancel the payments that a credit made; its links go."""
     customers = set()
     Transaction.objects.select_for_update().get(pk=row.pk)  # two who take it back at once
@@ -263,52 +245,6 @@ def _cancel(row: Transaction, on: date, now: datetime, actor: User | None) -> se
         )
         customers.add(invoice.customer_id)
     links.delete()
-    _take_over_back(row, on, now, actor)
+    overpaid.take_back(row, on, now, actor)
     renew([row.pk])
     return customers
-
-
-def _take_over_back(row: Transaction, on: date, now: datetime, actor: User | None) -> None:
-    """The unapplied credit of an overpayment goes with the payment.
-
-    BankRefused when a person undoes what has served for another invoice since.
-    """
-    numbers = Q(number=_over(row)) | Q(number__startswith=f"{_over(row)}-")
-    over = list(Credit.objects.filter(numbers, organisation=row.organisation))
-    total = sum(one.total_cents for one in over)
-    left = sum(one.left_cents for one in over)
-    if total <= 0:
-        return
-    if actor is not None and left < total:
-        raise BankRefused(_("Le trop-perçu a déjà servi à régler une autre facture."))
-    if left > 0:
-        ledger.add_credit(
-            customer=over[0].customer,
-            number=f"{_over(row)}-{len(over)}",
-            total_cents=-left,
-            on=on,
-            now=now,
-            actor=actor,
-            currency=row.currency,
-        )
-
-
-def _over(row: Transaction) -> str:
-    return f"TROP-PERCU-{row.pk}"
-
-
-def _keep_over(
-    row: Transaction, customer_id: int, cents: int, on: date, now: datetime, actor: User
-) -> None:
-    earlier = Credit.objects.filter(
-        organisation=row.organisation, number__startswith=_over(row)
-    ).count()
-    ledger.add_credit(
-        customer=Customer.objects.select_related("organisation").get(pk=customer_id),
-        number=_over(row) if not earlier else f"{_over(row)}-{earlier}",
-        total_cents=cents,
-        on=min(row.booked, on),
-        now=now,
-        actor=actor,
-        currency=row.currency,
-    )

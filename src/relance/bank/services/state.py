@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from django.db.models import Count, Exists, OuterRef, Q, Sum
+from django.db.models.functions import Abs, Coalesce
 
 from relance.accounts.bulk import update_many
 from relance.bank.models import Document, Link, Missing, Transaction
@@ -15,7 +16,8 @@ CHUNK = 500
 def renew(transaction_ids: Iterable[int]) -> None:
     """Count the links of these transactions again and write what differs.
 
-    An invoice that a credit pays is its own receipt: it covers what it is paid.
+    An invoice that a credit pays is its own receipt: it covers what it is paid. So does the
+    unapplied credit of what was paid over.
     """
     ids = sorted(set(transaction_ids))
     for start in range(0, len(ids), CHUNK):
@@ -49,11 +51,14 @@ def renew_documents(document_ids: Iterable[int]) -> None:
 def wrong_documents(ids: list[int]) -> list[tuple[Document, int | None]]:
     """Of these, the documents whose rest differs from their links, with what it should be."""
     rows = Document.objects.filter(pk__in=ids).annotate(
-        used=Sum("links__amount_cents", filter=Q(links__confirmed=True))
+        used=Sum(
+            Coalesce("links__paper_cents", Abs("links__amount_cents")),
+            filter=Q(links__confirmed=True),
+        )
     )
     found: list[tuple[Document, int | None]] = []
     for row in rows:
-        left = None if row.amount_cents is None else abs(row.amount_cents) - abs(row.used or 0)
+        left = None if row.amount_cents is None else abs(row.amount_cents) - (row.used or 0)
         if left != row.left_cents:
             found.append((row, left))
     return found
@@ -61,7 +66,11 @@ def wrong_documents(ids: list[int]) -> list[tuple[Document, int | None]]:
 
 def _counted(ids: list[int]) -> Iterable[Transaction]:
     confirmed = Q(links__confirmed=True)
-    proved = confirmed & (Q(links__document__isnull=False) | Q(links__invoice__isnull=False))
+    proved = confirmed & (
+        Q(links__document__isnull=False)
+        | Q(links__invoice__isnull=False)
+        | Q(links__credit__isnull=False)
+    )
     waiting = Link.objects.filter(transaction=OuterRef("pk"), confirmed=False)
     return Transaction.objects.filter(pk__in=ids).annotate(
         now_linked=Sum("links__amount_cents", filter=confirmed),
@@ -87,7 +96,7 @@ def _copies(row: Transaction) -> tuple[int, int, int, str]:
             amount=row.amount_cents,
             associated=row.now_associated > 0,  # type: ignore[attr-defined]
             documents=documents,
-            covered=abs(covered),
+            covered=covered if row.amount_cents > 0 else -covered,
             potential=row.now_potential,  # type: ignore[attr-defined]
             ignored=bool(row.waiver),
         )

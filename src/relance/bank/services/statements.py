@@ -12,7 +12,14 @@ from django.utils.translation import gettext as _
 
 from relance.accounts.bulk import create_many
 from relance.accounts.models import Organisation, User
-from relance.bank.models import BankAccount, BankImport, BankStatement, Missing, Transaction
+from relance.bank.models import (
+    BankAccount,
+    BankImport,
+    BankStatement,
+    Missing,
+    Transaction,
+)
+from relance.bank.services import announced
 from relance.formats.bank.model import Movement, Statement
 from relance.formats.bank.read import BankFile, read_bank_file
 from relance.formats.faults import Fault
@@ -279,6 +286,7 @@ def _add(imported: BankImport, statement: Statement) -> None:
         create_many(Transaction, rows[start : start + CHUNK])
     imported.added += len(rows)
     imported.repeated += len(statement.movements) - len(rows)
+    announced.renew(imported, account, statement, last)
 
 
 def _row(imported: BankImport, account: BankAccount, one: Movement) -> Transaction:

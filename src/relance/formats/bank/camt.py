@@ -15,6 +15,7 @@ from relance.formats.faults import Fault, Refused
 
 _STATEMENTS = ("Stmt", "Rpt", "Ntfctn")
 _OPENING, _CLOSING = ("OPBD", "PRCD"), ("CLBD",)
+_ANNOUNCED = ("PDNG", "FUTR")
 _TOO_LARGE = Decimal(10) ** 13
 
 
@@ -60,12 +61,13 @@ def _statement(node: etree._Element) -> Statement:
     closing = next((balances[code] for code in _CLOSING if code in balances), None)
     currency = currency or (opening or closing or (0, "EUR", None))[1]
     same = [one if one and one[1] == currency else None for one in (opening, closing)]
-    movements = [one for entry in _all(node, "Ntry") for one in _movements(entry)]
+    told = [one for entry in _all(node, "Ntry") for one in _entry(entry)]
     return checked(
         Statement(
             account=account,
             currency=currency,
-            movements=ranked(movements),
+            movements=ranked(one for one in told if not one.pending),
+            pending=ranked(one for one in told if one.pending),
             number=_text(node, "Id"),
             opening=same[0][0] if same[0] else None,
             opening_on=same[0][2] if same[0] else None,
@@ -73,6 +75,15 @@ def _statement(node: etree._Element) -> Statement:
             closing_on=same[1][2] if same[1] else None,
         )
     )
+
+
+def _entry(entry: etree._Element) -> Iterator[Movement]:
+    """What an entry tells by its status: booked, announced (PDNG, FUTR), or mere information."""
+    status = (_text(entry, "Sts/Cd") or _text(entry, "Sts")).upper()
+    if status == "INFO":
+        return
+    for one in _movements(entry):
+        yield one._replace(pending=status in _ANNOUNCED)
 
 
 def _movements(entry: etree._Element) -> Iterator[Movement]:

@@ -13,6 +13,7 @@ class Movement(NamedTuple):
 
     ``booked`` and ``valued`` are the bank's dates; ``reference`` is what the payer wrote to be
     recognised by, ``bank_ref`` the bank's own number; ``reversal`` undoes an earlier movement.
+    ``pending``: announced by the bank and not booked yet.
     ``rank`` counts movements of one statement that are alike in everything.
     """
 
@@ -26,6 +27,7 @@ class Movement(NamedTuple):
     name: str = ""
     iban: str = ""
     reversal: bool = False
+    pending: bool = False
     line: int = 0
     rank: int = 0
 
@@ -45,6 +47,7 @@ class Statement(NamedTuple):
     """The movements of one account over a period, with its balances in cents when told.
 
     ``account`` is an IBAN or the bank's number. ``remarks`` are faults of severity remark.
+    ``pending`` movements are announced only: they are in no balance.
     """
 
     account: str
@@ -56,6 +59,7 @@ class Statement(NamedTuple):
     closing: int | None = None
     closing_on: date | None = None
     remarks: tuple[Fault, ...] = ()
+    pending: tuple[Movement, ...] = ()
 
     @property
     def gap(self) -> int | None:

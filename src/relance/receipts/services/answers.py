@@ -152,31 +152,36 @@ def _associate(
 ) -> list[Answer]:
     """An answer for each document; at least one of them covers something, or BankRefused."""
     locked = _asked(row)
-    lacking = abs(locked.amount_cents) - abs(locked.covered_cents)
-    said = [paper for paper in papers if paper.left_cents is not None]
-    silent = [paper for paper in papers if paper.left_cents is None]
+    fresh = [paper for paper in papers if not _is_held(locked, paper)]
     linked = 0
-    for paper in said:
-        cents = min(lacking, max(paper.left_cents or 0, 0))
-        if cents and not _is_held(locked, paper):
-            links.associate(
-                row=locked, document=paper, actor=None, on=on, now=now, amount_cents=cents
-            )
-            lacking, linked = lacking - cents, linked + 1
-    silent = [paper for paper in silent if not _is_held(locked, paper)]
+    # invoices before the credit notes that are taken off them
+    for paper in sorted(fresh, key=lambda one: (one.amount_cents or 0) < 0):
+        if paper.left_cents is not None:
+            linked += _associated(locked, paper, on, now, None)
+    silent = [paper for paper in fresh if paper.left_cents is None]
+    lacking = Transaction.objects.get(pk=locked.pk).lacking_cents
     for place, paper in enumerate(silent):
         cents = lacking // (len(silent) - place)
-        if cents:
-            links.associate(
-                row=locked, document=paper, actor=None, on=on, now=now, amount_cents=cents
-            )
-            lacking, linked = lacking - cents, linked + 1
+        if cents > 0:
+            linked += _associated(locked, paper, on, now, cents)
+            lacking -= cents
     if not linked:
         raise BankRefused(
             _("Ce document justifie déjà une opération en entier : envoyez celui de cet achat."),
             "spent",
         )
     return [_keep(locked, Answer.Kind.DOCUMENT, by, on, now, note, door, paper) for paper in papers]
+
+
+def _associated(
+    row: Transaction, paper: Document, on: date, now: datetime, cents: int | None
+) -> int:
+    """One when it covers something; zero for a document too many, which stays with the answer."""
+    try:
+        links.associate(row=row, document=paper, actor=None, on=on, now=now, amount_cents=cents)
+    except BankRefused:
+        return 0
+    return 1
 
 
 def _is_held(row: Transaction, paper: Document) -> bool:

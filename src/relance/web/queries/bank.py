@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy, pgettext
 
 from relance.accounts.access import Access
 from relance.accounts.models import CollectRole
-from relance.bank.models import BankAccount, Document, Link, Missing, Transaction
+from relance.bank.models import BankAccount, Document, Link, Missing, Pending, Transaction
 from relance.formats.amounts import Amount, parse_amount
 from relance.formats.dates import parse_date
 from relance.formats.text import fold
@@ -54,6 +54,7 @@ SORTS = {
     "montant": ("amount_cents", "booked", "id"),
 }
 MOST_YEARS = 3
+SHOWN_TO_COME = 50
 SAID = 16
 BAR = 46
 """Height of the highest bar of the strip, in the units of its drawing."""
@@ -243,6 +244,8 @@ def name_of(link: Link) -> str:
         return link.label
     if link.invoice is not None:
         return _("Facture %(number)s") % {"number": link.invoice.number}
+    if link.credit_id is not None:
+        return _("Trop-perçu, avoir du client")
     if link.document is not None:
         return link.document.supplier or link.document.filename
     return pgettext("association", "Complète")
@@ -263,8 +266,16 @@ def receipt(row: Transaction, links: list[Link]) -> Receipt:
             words = french.counted(len(waiting), _("facture trouvée"), _("factures trouvées"))
         return Receipt("found", words)
     if row.missing == Missing.PARTIAL:
-        return Receipt("part", "", abs(row.amount_cents) - abs(row.covered_cents))
+        return Receipt("part", "", row.lacking_cents)
     return Receipt("missing", pgettext("receipt", "Manquant"))
+
+
+def to_come(access: Access, filters: Filters) -> list[Pending]:
+    """What the bank announces and has not booked, soonest first; of one account when filtered."""
+    rows = access.all(Pending).select_related("account")
+    if filters.account:
+        rows = rows.filter(account_id=filters.account)
+    return list(rows.order_by("on", "id")[:SHOWN_TO_COME])
 
 
 # --- the strip of months -------------------------------------------------------

@@ -54,7 +54,7 @@ class Proposal(NamedTuple):
 
 
 class Held(NamedTuple):
-    """A confirmed association: `kind` is document, invoice or expense."""
+    """A confirmed association: `kind` is document, invoice, over or expense."""
 
     link: Link
     kind: str
@@ -85,6 +85,16 @@ class Panel:
         return any(one.kind == "invoice" for one in self.held)
 
     @property
+    def may_add(self) -> bool:
+        """Something lacks, or an invoice was cut to the amount and a credit note explains it."""
+        return self.lacking > 0 or any(
+            one.link.document is not None
+            and (one.link.document.amount_cents or 0) > 0
+            and (one.link.document.left_cents or 0) > 0
+            for one in self.held
+        )
+
+    @property
     def may_settle(self) -> bool:
         """Money came in and nothing is associated yet."""
         return self.row.amount_cents > 0 and not self.held
@@ -110,9 +120,9 @@ def panel(access: Access, row: Transaction) -> Panel:
         asked=list(asked.order_by("-request__made_at", "-id")[:20]),
         answers=list(Answer.objects.filter(transaction=row).order_by("-at", "-id")[:20]),
         expense=next((link.label for link in links if link.label), ""),
-        lacking=max(0, abs(row.amount_cents) - abs(row.covered_cents)),
+        lacking=max(0, row.lacking_cents),
     )
-    if shown.lacking and not row.waiver:
+    if shown.may_add and not row.waiver:
         shown.choices = choices(access, row, exclude=papers)
     return shown
 
@@ -130,6 +140,7 @@ def choices(access: Access, row: Transaction, *, exclude: Sequence[int | None]) 
 
 def _held(link: Link, own: set[int]) -> Held:
     kind = "document" if link.document_id else "invoice" if link.invoice_id else "expense"
+    kind = "over" if link.credit_id else kind
     visible = kind != "document" or link.document_id in own
     return Held(link, kind, bank.name_of(link), abs(link.amount_cents), visible)
 

@@ -46,6 +46,7 @@ def bank_list(request: HttpRequest, slug: str) -> HttpResponse:
             bank.justified_beside(access, filters) if only_missing and filters.has_period else 0
         ),
         "ask_url": _ask_url(access, filters, strip),
+        "to_come": bank.to_come(access, filters),
         "nothing_yet": not page.paginator.count and not access.all(Transaction).exists(),
         "sort_urls": _sort_urls(filters),
         "back": filters.address(page=request.GET.get("page", "")),
@@ -78,7 +79,6 @@ def _side(access: Access, row: Transaction) -> dict[str, Any]:
     return {
         "selected": row.pk,
         "shown": panel(access, row),
-        "waivers": list(Transaction.Waiver.choices),
         "ask_one_url": _receipts_url(access, {"operation": str(row.pk)}) if row.missing else "",
     }
 

@@ -19,6 +19,7 @@ from relance.bank.services import links, settlement
 from relance.bank.services.documents import store_document
 from relance.bank.services.errors import BankRefused
 from relance.dunning.daily import refreshing
+from relance.engine.wording import money_words
 from relance.formats.amounts import Amount, parse_amount
 from relance.formats.document_kind import MAX_BYTES
 from relance.ledger.models import Invoice
@@ -108,8 +109,9 @@ def attach(request: HttpRequest, access: Access, row: Transaction) -> str:
         )
         papers.append(stored.document)
     with database.atomic():
-        for paper in papers:
-            _associate(access, row, paper, cents, request)
+        made = [_associate(access, row, paper, cents, request) for paper in papers]
+    for link in made:
+        _tell_of_currency(link, request)
     return ngettext("%(n)d justificatif associé.", "%(n)d justificatifs associés.", len(papers)) % {
         "n": len(papers)
     }
@@ -117,15 +119,34 @@ def attach(request: HttpRequest, access: Access, row: Transaction) -> str:
 
 def _associate(
     access: Access, row: Transaction, paper: Document, cents: int | None, request: HttpRequest
-) -> None:
+) -> Link:
     """A document without an amount covers what is lacking."""
-    links.associate(
+    return links.associate(
         row=row,
         document=paper,
         actor=access.user,
         on=today_of(request, access),
         now=moment(request),
         amount_cents=cents,
+    )
+
+
+def _tell_of_currency(link: Link, request: HttpRequest) -> None:
+    """A document in another currency was taken for an amount of the account: which, and why."""
+    paper, row = link.document, link.transaction
+    if paper is None or link.paper_cents is None:
+        return
+    notes.info(
+        request,
+        _(
+            "« %(name)s » est en %(currency)s : %(cents)s retenus dans la devise du compte. Pour "
+            "un autre montant, dissociez-le et donnez le vôtre."
+        )
+        % {
+            "name": paper.supplier or paper.filename,
+            "currency": paper.currency,
+            "cents": money_words(abs(link.amount_cents), row.currency),
+        },
     )
 
 
@@ -148,7 +169,8 @@ def expense(request: HttpRequest, access: Access, row: Transaction) -> str:
 def waive(request: HttpRequest, access: Access, row: Transaction) -> str:
     """Ignorer, Sans justificatif, Perdu, Forcer; or ask for it again."""
     waiver = request.POST.get("choix", "")
-    if waiver and waiver not in Transaction.Waiver.values:
+    offered = set(Transaction.Waiver.values) - {Transaction.Waiver.REVERSED}
+    if waiver and waiver not in offered:
         raise BankRefused(_("Choisissez ce qu’il faut en faire."))
     note = " ".join(request.POST.get("note", "").split())
     needs_note = waiver in (Transaction.Waiver.LOST, Transaction.Waiver.FORCED)
