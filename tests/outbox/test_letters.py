@@ -194,7 +194,9 @@ def test_a_level_rises_when_the_print_is_confirmed_and_not_before(
 
     assert (run.letters, run.pages) == (2, 2)
     with run.file.open("rb") as file:
-        assert len(pages_of(file.read())) == 2
+        cover, *sheets = pages_of(file.read())
+    assert squeezed(f"Bordereau du tirage n° {run.pk}") in cover
+    assert len(sheets) == 2
     assert told.recorded == []
     one.refresh_from_db()
     assert one.status == Status.QUEUED

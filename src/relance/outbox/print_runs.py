@@ -4,17 +4,19 @@ A letter is a queued message that no worker claims. `print_run` says that somebo
 paper; it becomes `sent`, and its level rises, only when a person confirms the run.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, Q, QuerySet
 
 from relance.accounts.bulk import update_many
 from relance.accounts.models import Organisation, User
-from relance.outbox import claims
+from relance.history import services as history
+from relance.outbox import claims, print_order
 from relance.outbox.channels import letter as paper
 from relance.outbox.delivery import Cancel, Hooks, Rewrite, rewrite
 from relance.outbox.models import WAITING, Message, MessageInvoice, PrintRun, Status
@@ -46,6 +48,21 @@ class NotPrintedError(OutboxError):
     """There is no PDF yet, or none any more to come: nobody holds these letters on paper."""
 
 
+class Stale(NamedTuple):
+    """A letter on paper that says what is not true any more: `verdict` cancels or rewrites it."""
+
+    message: Message
+    verdict: Cancel | Rewrite
+
+
+class StaleLettersError(OutboxError):
+    """Something was paid since the print, and nobody has said yet what becomes of these letters."""
+
+    def __init__(self, stale: Sequence[Stale]) -> None:
+        super().__init__("letters are out of date")
+        self.stale = list(stale)
+
+
 class Made(NamedTuple):
     """A run; letters not wanted any more (cancelled, with their reason); held by another run."""
 
@@ -55,7 +72,7 @@ class Made(NamedTuple):
 
 
 def waiting(organisation: Organisation) -> QuerySet[Message]:
-    """The letters that wait to be printed, in the order in which they come out of the printer."""
+    """The letters that wait to be printed, by the name of their customer."""
     return Message.objects.filter(
         organisation=organisation,
         channel__in=POSTED,
@@ -74,29 +91,50 @@ def make(
 ) -> Made:
     """Lay these letters out as one PDF; they wait for `confirm` or `put_back`.
 
-    Each is re-checked first: what was paid meanwhile is cancelled, not printed; a letter of
-    several invoices is written again without the paid one. At most `MOST_LETTERS`, the others go
-    on waiting. Raises NothingToPrintError.
+    They come in postal order, registered ones first, under a sheet that lists them when there
+    are several (`print_order`). Each is re-checked first: what was paid meanwhile is cancelled,
+    not printed; a letter of several invoices is written again without the paid one. At most
+    `MOST_LETTERS`, the others go on waiting. Raises NothingToPrintError.
     """
     run, taken = _take(organisation, message_ids[:MOST_LETTERS], actor, now)
     try:
         dropped = _drop_unwanted(run, now, hooks)
-        letters = list(run.messages.order_by("customer__search", "pk"))
+        letters = print_order.sorted_for_the_post(run.messages.select_related("customer"))
         if not letters:
             raise NothingToPrintError(taken, dropped)
-        printed = paper.render([one.letter or {} for one in letters], at=now)
-        for message, span in zip(letters, paper.spans(printed), strict=True):
-            message.letter = {**(message.letter or {}), "pages": list(span)}
-        with transaction.atomic():
-            update_many(Message, ["letter"], letters)
-            run.letters, run.pages = len(letters), printed.pages
-            run.file.save(f"{organisation.slug}-{run.pk}.pdf", ContentFile(printed.pdf), save=False)
-            run.save(update_fields=["letters", "pages", "file"])
+        _lay_out(run, letters, now)
     except Exception:
         Message.objects.filter(print_run=run).update(print_run=None)
         run.delete()
         raise
     return Made(run, dropped, taken)
+
+
+def _lay_out(run: PrintRun, letters: Sequence[Message], now: datetime) -> None:
+    """Keep the PDF, and on each letter the first of its pages and how many it has."""
+    data = [one.letter or {} for one in letters]
+    printed = paper.render(data, at=now, logos=_logos(data))
+    whole = printed
+    if len(letters) > 1:
+        whole = paper.joined([print_order.cover(run, letters, printed, at=now), printed])
+    for message, span in zip(letters, paper.spans(whole), strict=True):
+        message.letter = {**(message.letter or {}), "pages": list(span)}
+    with transaction.atomic():
+        update_many(Message, ["letter"], letters)
+        run.letters, run.pages = len(letters), printed.pages
+        name = f"{run.organisation.slug}-{run.pk}.pdf"
+        run.file.save(name, ContentFile(whole.pdf), save=False)
+        run.save(update_fields=["letters", "pages", "file"])
+
+
+def _logos(letters: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
+    """The pictures that the letters ask for, by name; one that is gone leaves its place empty."""
+    found = {}
+    for name in {str(letter.get("logo", "")) for letter in letters} - {""}:
+        if default_storage.exists(name):
+            with default_storage.open(name) as file:
+                found[name] = file.read()
+    return found
 
 
 @transaction.atomic
@@ -153,18 +191,57 @@ def _drop_unwanted(run: PrintRun, now: datetime, hooks: Hooks) -> list[Message]:
     return dropped
 
 
-def confirm(*, run: PrintRun, actor: User, now: datetime, hooks: Hooks) -> int:
+def stale(run: PrintRun, hooks: Hooks) -> list[Stale]:
+    """The letters of an unconfirmed run that should not be posted, in the order of its pages.
+
+    Only those whose facts have moved since are asked about: a payment, a dispute, a hold.
+    """
+    moved = (
+        Q(lines__invoice__balance_cents__lt=F("lines__amount_cents"))
+        | Q(lines__invoice__disputed=True)
+        | Q(lines__invoice__promise_until__isnull=False)
+        | Q(lines__invoice__hold_until__isnull=False)
+        | Q(customer__excluded=True)
+        | Q(customer__hold_until__isnull=False)
+        | Q(customer__judgment_on__isnull=False)
+    )
+    ids = set(run.messages.filter(moved, status=Status.QUEUED).values_list("pk", flat=True))
+    found = []
+    for messages in _chunks(Message.objects.filter(pk__in=ids)):
+        verdicts = hooks.recheck(messages)
+        for message in messages:
+            verdict = verdicts.get(message.pk)
+            if isinstance(verdict, Cancel | Rewrite):
+                found.append(Stale(message, verdict))
+    return sorted(found, key=lambda one: (one.message.letter or {}).get("pages", [0]))
+
+
+def confirm(
+    *,
+    run: PrintRun,
+    actor: User,
+    now: datetime,
+    hooks: Hooks,
+    seen: Collection[int] = (),
+    taken_out: Collection[int] = (),
+) -> int:
     """The letters are in the post: they are sent, their levels rise; how many.
 
-    Entries and history come through `hooks.record` like those of any message; should the
-    process die in between, the worker writes them. Raises AlreadyConfirmedError, and
-    NotPrintedError while the PDF is being laid out, or when its process died over it.
+    `seen` are the stale letters that the person was shown, `taken_out` those of them that stayed
+    out of the post: cancelled, or waiting again when only a part was paid. Entries and history
+    come through `hooks.record` like those of any message; should the process die in between, the
+    worker writes them. Raises AlreadyConfirmedError; NotPrintedError while the PDF is being laid
+    out, or when its process died over it; StaleLettersError when others became stale.
     """
+    known = [] if run.confirmed_at else stale(run, hooks)
+    if any(one.message.pk not in seen for one in known):
+        raise StaleLettersError(known)
     with transaction.atomic():
         mine = PrintRun.objects.filter(pk=run.pk, confirmed_at=None).exclude(file="")
         if not mine.update(confirmed_at=now, confirmed_by=actor):
-            known = PrintRun.objects.filter(pk=run.pk, confirmed_at__isnull=False)
-            raise AlreadyConfirmedError(_again(run)) if known.exists() else NotPrintedError()
+            done = PrintRun.objects.filter(pk=run.pk, confirmed_at__isnull=False)
+            raise AlreadyConfirmedError(_again(run)) if done.exists() else NotPrintedError()
+        _leave_out([one for one in known if one.message.pk in taken_out], now, hooks)
         sent = Message.objects.filter(print_run=run, status=Status.QUEUED).update(
             status=Status.SENT, sent_at=now, ended_at=now, error=""
         )
@@ -172,6 +249,33 @@ def confirm(*, run: PrintRun, actor: User, now: datetime, hooks: Hooks) -> int:
         _record(messages, hooks)
     run.refresh_from_db()
     return sent
+
+
+def _leave_out(stale: Sequence[Stale], now: datetime, hooks: Hooks) -> None:
+    gone = []
+    for message, verdict in stale:
+        message.print_run = None
+        if isinstance(verdict, Cancel):
+            message.status, message.reason, message.ended_at = (
+                Status.CANCELLED,
+                verdict.reason,
+                now,
+            )
+            gone.append(message)
+        message.save(update_fields=["status", "reason", "ended_at", "print_run"])
+    MessageInvoice.objects.filter(message__in=gone).update(live=False)
+    if gone:
+        hooks.ended(gone)
+
+
+def reprint(*, run: PrintRun, actor: User, on: date, now: datetime) -> None:
+    """Somebody prints a run once more: the same file, told to the journal. NotPrintedError."""
+    if not run.file:
+        raise NotPrintedError
+    data = {"run": run.pk, "letters": run.letters}
+    history.append(
+        run.organisation, [history.Fact("letters_reprinted", now, on, data=data, actor=actor)]
+    )
 
 
 @transaction.atomic
@@ -213,12 +317,12 @@ def as_sent(message: Message, *, now: datetime) -> bytes:
         first, count = data["pages"]
         with run.file.open("rb") as file:
             return paper.extract(file.read(), first, count)
-    return paper.render([data], at=message.sent_at or now).pdf
+    return paper.render([data], at=message.sent_at or now, logos=_logos([data])).pdf
 
 
 def preview(letter: Mapping[str, Any], *, now: datetime) -> bytes:
     """A letter that is still being written, as the printer would give it."""
-    return paper.render([letter], at=now).pdf
+    return paper.render([letter], at=now, logos=_logos([letter])).pdf
 
 
 def _again(run: PrintRun) -> PrintRun:
