@@ -179,6 +179,8 @@ EMAIL_USE_SSL = os.environ.get("RELANCE_SMTP_TLS", "") == "tls"
 EMAIL_TIMEOUT = 30
 # Mailboxes that people connect are on the public network, unless the installation says otherwise.
 SMTP_PRIVATE_NETWORKS = os.environ.get("RELANCE_SMTP_PRIVATE", "") == "1"
+# A mail heavier than this links to its PDFs on the portal; many servers refuse 10 MB.
+MAIL_MAX_BYTES = int(float(os.environ.get("RELANCE_MAIL_MAX_MB", "8")) * 1_000_000)
 DEFAULT_FROM_EMAIL = os.environ.get("RELANCE_FROM", "relances@localhost")
 # Where dossiers receive mail: `collect@…` (each is collect+key@…) or `@…` (each is key@…).
 INBOUND_ADDRESS = os.environ.get("RELANCE_INBOUND", "").strip().lower()

@@ -10,7 +10,16 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from relance.accounts.bulk import create_many
-from relance.outbox import claims, diversion, mailbox_care, pace, provider_care, test_mode, threads
+from relance.outbox import (
+    claims,
+    diversion,
+    mailbox_care,
+    pace,
+    provider_care,
+    test_mode,
+    threads,
+    weights,
+)
 from relance.outbox.channels.base import Channel, DeliveryError, Receipt
 from relance.outbox.channels.email import EmailChannel
 from relance.outbox.channels.postal import PostalChannel
@@ -97,6 +106,7 @@ def deliver_batch(
     try:
         wanted = _still_wanted(batch, messages)
         threads.tie(wanted, at=now())
+        weights.lighten(wanted)
         for message in wanted:
             if stopping() or batch.report.unreachable:
                 break

@@ -212,6 +212,9 @@ class Message(models.Model):
     poll_after = models.DateTimeField(
         null=True, help_text="When its provider is asked again about it."
     )
+    by_link = models.BooleanField(
+        default=False, help_text="Too heavy: a link to the invoices instead of their PDFs."
+    )
     diverted_to = models.EmailField(blank=True, help_text="Test mode: where it went instead.")
     link_closed_at = models.DateTimeField(
         null=True, help_text="Since when its page of invoices is shut by hand."
@@ -361,6 +364,9 @@ class OwnFile(models.Model):
     file = models.FileField(upload_to="own/", max_length=200)
     added_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     added_at = models.DateTimeField()
+    made_from = models.CharField(
+        max_length=64, blank=True, help_text="Digest of the facts it was made from (a RIB)."
+    )
     retired_at = models.DateTimeField(null=True, help_text="Offered no more; messages keep it.")
 
 

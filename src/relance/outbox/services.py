@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from django.core.exceptions import ValidationError
-from django.core.files.base import ContentFile
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -29,7 +28,6 @@ from relance.outbox.models import (
     Attempt,
     Mailbox,
     Message,
-    MessageFile,
     MessageInvoice,
     OwnFile,
     PrintRun,
@@ -266,15 +264,6 @@ def _store(drafts: list[Draft], now: datetime) -> list[Message]:
     ]
     insert_many(MessageInvoice, _LINE, lines)
     enclose(drafts, messages)
-    for draft, message in zip(drafts, messages, strict=True):
-        for one in draft.files:
-            MessageFile.objects.create(
-                organisation=draft.organisation,
-                message=message,
-                name=one.name,
-                mime=one.mime,
-                file=ContentFile(one.content, one.name),
-            )
     return messages
 
 

@@ -19,7 +19,6 @@ from pathlib import PurePath
 from typing import Any
 
 from django.core.mail.message import EmailMessage, sanitize_address
-from django.utils import timezone
 
 from relance.outbox.channels.base import DeliveryError
 from relance.outbox.models import Message, MessageFile
@@ -78,7 +77,7 @@ def _headers(message: Message, at: datetime) -> Iterator[tuple[str, str]]:
     if message.in_reply_to:
         yield "In-Reply-To", message.in_reply_to
         yield "References", "\r\n ".join(message.thread.split())
-    yield "Date", format_datetime(timezone.localtime(at))
+    yield "Date", format_datetime(at.astimezone(ZoneInfo(message.organisation.timezone)))
     if message.automatic:
         yield "Auto-Submitted", "auto-generated"  # RFC 3834; absent when a person sends
     yield "MIME-Version", "1.0"
@@ -138,7 +137,9 @@ def attached_name(number: str, path: str) -> str:
 
 
 def attachments(message: Message) -> Iterator[tuple[str, bytes]]:
-    """The PDFs of the message's invoices, called by the invoice's number."""
+    """The PDFs of the message's invoices, called by the invoice's number; none `by_link`."""
+    if message.by_link:
+        return
     for line in message.lines.all():
         if line.invoice.document:
             with line.invoice.document.open("rb") as file:
