@@ -21,7 +21,7 @@ from relance.dunning.wording import messages as writing
 from relance.outbox import doors
 from relance.outbox import services as outbox
 from relance.outbox.channels.base import DeliveryError
-from relance.outbox.channels.email.mime import attached_name, envelope
+from relance.outbox.channels.email.mime import attached_name, envelope, left_at
 from relance.outbox.models import Message, MessageInvoice, Status
 from relance.web import french
 from relance.web.queries import outbox as listing
@@ -116,7 +116,7 @@ def _about(access: Access, message: Message) -> dict[str, Any]:
     return {
         "message": message,
         "customer": message.customer,
-        "body": writing.fragment(message.html),
+        "body": sheet.fragment(message.html),
         "lines": lines,
         "attachments": [
             *(
@@ -246,7 +246,7 @@ def message_eml(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     access = enter(request, slug)
     message = access.get(Message, pk=pk)
     try:
-        data = envelope(message, at=message.sent_at or message.made_at).data
+        data = envelope(message, at=left_at(message)).data
     except DeliveryError as fault:
         raise Http404 from fault
     about = message.customer or message.organisation

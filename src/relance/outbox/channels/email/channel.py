@@ -21,7 +21,7 @@ class EmailChannel:
 
     def deliver(self, message: Message, *, at: datetime, hand_over: Callable[[], None]) -> Receipt:
         """See Channel; an error that is `unreachable` speaks of the message's mailbox alone."""
-        letter = envelope(message, at=at)
+        letter = envelope(message, at=message.claimed_at or at)  # so that it can be built again
         return self._line(message.mailbox, at).deliver(letter, hand_over=hand_over)
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from pathlib import PurePath
 from typing import Any
 
 from django.core.mail.message import EmailMessage, sanitize_address
+from django.utils import timezone
 
 from relance.outbox.channels.base import DeliveryError
 from relance.outbox.models import Message, MessageFile
@@ -60,6 +61,14 @@ def envelope(message: Message, *, at: datetime) -> Envelope:
     return Envelope(sender, recipients, data)
 
 
+def left_at(message: Message) -> datetime:
+    """What the Date of a stored message says: when a worker took it to hand it over.
+
+    With it, `envelope` gives the bytes that left again, however much later.
+    """
+    return message.claimed_at or message.sent_at or message.made_at
+
+
 def letter_of(mail: EmailMessage) -> Envelope:
     """A mail of Django's as it leaves: for what is no message to a customer."""
     message: Any = mail.message()
@@ -77,7 +86,7 @@ def _headers(message: Message, at: datetime) -> Iterator[tuple[str, str]]:
     if message.in_reply_to:
         yield "In-Reply-To", message.in_reply_to
         yield "References", "\r\n ".join(message.thread.split())
-    yield "Date", format_datetime(at.astimezone(ZoneInfo(message.organisation.timezone)))
+    yield "Date", format_datetime(timezone.localtime(at, timezone.get_default_timezone()))
     if message.automatic:
         yield "Auto-Submitted", "auto-generated"  # RFC 3834; absent when a person sends
     yield "MIME-Version", "1.0"

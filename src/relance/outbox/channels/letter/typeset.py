@@ -26,24 +26,26 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 _PLAIN = re.compile(r"[\x09\x0a\x20-\u024f\u2009-\u2026\u202f\u20ac\u2212]*")
 
 
-def compiled(source: str, inputs: Mapping[str, Any], *, at: datetime) -> tuple[bytes, Any]:
-    """The PDF of a source of this folder, dated `at`, and its compiler for further questions.
+def compiled(
+    source: str, inputs: Mapping[str, Any], *, at: datetime, folder: Path = FOLDER
+) -> tuple[bytes, Any]:
+    """The PDF of a source of `folder`, dated `at`, and its compiler for further questions.
 
     `inputs` are put into JSON. A character that cannot be drawn becomes `STAND_IN`.
     """
     clean = {key: _clean(value) for key, value in inputs.items()}
     try:
-        return _compile(source, clean, at)
+        return _compile(folder / source, clean, at)
     except typst.TypstError as fault:
         if _NOT_DRAWN not in str(fault):
             raise
-    return _compile(source, {key: _drawable(value) for key, value in clean.items()}, at)
+    return _compile(folder / source, {key: _drawable(value) for key, value in clean.items()}, at)
 
 
-def _compile(source: str, inputs: Mapping[str, Any], at: datetime) -> tuple[bytes, Any]:
+def _compile(source: Path, inputs: Mapping[str, Any], at: datetime) -> tuple[bytes, Any]:
     compiler = typst.Compiler(
-        str(FOLDER / source),
-        root=str(FOLDER),
+        str(source),
+        root=str(source.parent),
         ignore_system_fonts=True,
         sys_inputs={key: json.dumps(value, ensure_ascii=False) for key, value in inputs.items()},
     )
