@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 from django.test import Client
 
-from relance.accounts.models import BankRole, Organisation, User
+from relance.accounts.models import BankRole, Membership, Organisation, User
 from relance.bank.models import Document, Transaction
 from relance.history.models import Event
 from relance.portal import entry
@@ -13,6 +13,7 @@ from relance.receipts import doors
 from relance.receipts.models import Answer, Door
 from tests.conftest import NOW, TODAY
 from tests.portal.conftest import Asked, ask, upload
+from tests.portal.test_answering import words
 from tests.receipts.conftest import AddClient, Bring
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +38,8 @@ def nothing_changed(asked: Asked) -> bool:
 def test_a_link_that_opens_nothing_always_says_the_same(
     asked: Asked, client: Client, why: str
 ) -> None:
-    """No oracle: whatever it was, every address, read or posted, gives the one calm page."""
+    """Every address, read or posted, gives the one calm page. Whoever holds a whole link reads
+    why it is closed; a guesser learns nothing from any of his."""
     url = asked.url
     if why == "expired":
         Door.objects.update(expires_at=NOW)
@@ -53,8 +55,37 @@ def test_a_link_that_opens_nothing_always_says_the_same(
             assert "Ce lien n’est plus valable" in answer.content.decode()
             pages.add(answer.content)
     assert len(pages) == 1
+    told = {"expired": "Il a expiré : un lien vaut deux mois", "revoked": "a été close par ceux"}
+    assert told.get(why, "Il a expiré, ou il a été remplacé") in words(client.get(f"{url}/"))
     assert nothing_changed(asked)
     assert Door.objects.get().opened_at is None
+
+
+@pytest.mark.parametrize("how", ["dismissed", "bank", "collect", "inactive"])
+def test_a_link_closes_with_the_access_of_one_it_was_sent_to(
+    asked: Asked, client_user: User, dossier: Organisation, client: Client, how: str
+) -> None:
+    """Nothing tells who of them follows it; who still has his account uses that one instead."""
+    assert client.get(asked.at(0)).status_code == 200
+    member = Membership.objects.get(user=client_user)
+    if how == "dismissed":
+        member.delete()
+    elif how == "inactive":
+        User.objects.filter(pk=client_user.pk).update(is_active=False)
+    else:
+        Membership.objects.update(**{f"{how}_role": 1})
+    for address in every_address(asked):
+        for answer in (client.get(address), client.post(address, {"what": "none"})):
+            assert answer.status_code == 404
+            assert "Les accès à ce dossier ont changé" in words(answer)
+    assert nothing_changed(asked)
+
+
+def test_who_only_wants_no_more_mails_keeps_his_link(
+    asked: Asked, client_user: User, client: Client
+) -> None:
+    Membership.objects.filter(user=client_user).update(wants_receipt_mails=False)
+    assert client.get(asked.at(0)).status_code == 200
 
 
 def test_a_door_does_not_open_transactions_of_another_request_or_dossier(

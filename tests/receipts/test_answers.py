@@ -4,12 +4,15 @@ import io
 
 import openpyxl
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
 from relance.accounts.models import Organisation, User
 from relance.bank.models import Document, Transaction
 from relance.bank.services.errors import BankRefused
 from relance.formats.faults import Fault
+from relance.history.services import verify
 from relance.receipts.models import Answer
 from relance.receipts.services.answers import accept, answer_no, answer_with, ask_again
 from relance.receipts.workbook import Reported, read_answers, reference_of, write_request_workbook
@@ -121,6 +124,33 @@ def test_the_completed_workbook_is_read_back_line_by_line(
     ]
     assert (missing(rows[0]), rows[0].waiver_note) == ("", "volé")
     assert missing(rows[2]) == "not_associated"
+
+
+def test_two_hundred_lines_are_read_in_as_many_queries_as_twenty(
+    dossier: Organisation, bring: Bring
+) -> None:
+    """Line by line for whoever reads the report, all at once for the database."""
+    counts = []
+    for number in (20, 200):
+        rows = [bring() for _n in range(number)]
+        raw = completed(rows, *[("Pas à moi", f"n° {n}") for n in range(number)])
+        with CaptureQueriesContext(connection) as queries:
+            report = read(dossier, raw)
+        assert [one.outcome for one in report] == ["accepted"] * number
+        assert (missing(rows[-1]), rows[-1].waiver_note) == ("", f"n° {number - 1}")
+        counts.append(len(queries))
+    assert counts[1] <= counts[0] + 4 < 40
+    assert Answer.objects.count() == 220
+    assert verify(dossier) is None
+
+
+def test_a_transaction_twice_in_one_workbook_is_answered_once(
+    dossier: Organisation, bring: Bring
+) -> None:
+    row = bring()
+    report = read(dossier, completed([row, row], ("Pas à moi", ""), ("Je ne l’ai pas", "")))
+    assert [one.outcome for one in report] == ["accepted", "done"]
+    assert Answer.objects.get().kind == "not_mine"
 
 
 def test_the_same_workbook_twice_answers_once(dossier: Organisation, bring: Bring) -> None:

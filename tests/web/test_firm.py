@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -11,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from relance.accounts.models import Firm, FirmMembership, Organisation, User
 from relance.outbox.models import Message
 from relance.receipts import automatic
-from relance.receipts.models import FileSchedule, FirmSchedule, Request, Round
+from relance.receipts.models import FileSchedule, FirmSchedule, Request, Round, RoundLine
 from relance.receipts.services import rounds
 from relance.receipts.services.answers import answer_no
 from relance.receipts.services.sending import send_request
@@ -163,6 +164,66 @@ def test_two_rounds_at_once_ask_each_dossier_once(
     assert both[1].lines.filter(detail__contains="vient d’être envoyée").count() == 2
 
 
+def test_one_dossier_that_breaks_keeps_none_of_the_others_from_theirs(
+    firm: Firm,
+    accountant: User,
+    bring: Bring,
+    add_client: AddClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = many(firm, bring, add_client, 6)
+    round_ = rounds.open_round(firm=firm, organisations=made, actor=accountant, now=NOW)
+    send = rounds.send_request
+
+    def breaking(**facts: Any) -> Request:
+        if facts["organisation"] == made[1]:
+            raise RuntimeError("disk full")
+        return send(**facts)
+
+    monkeypatch.setattr(rounds, "send_request", breaking)
+    rounds.work(NOW)
+    assert Round.objects.get().status == "done"
+    assert Request.objects.get().organisation == made[5]
+    broken = round_.lines.get(organisation=made[1])
+    assert (broken.status, broken.detail[:10]) == ("refused", "Une erreur")
+
+
+def test_who_has_lost_his_access_meanwhile_asks_nobody(
+    firm: Firm, accountant: User, bring: Bring, add_client: AddClient
+) -> None:
+    """His rights are asked again when the work is done; so is whose the dossier is."""
+    made = many(firm, bring, add_client, 6)
+    first = rounds.open_round(firm=firm, organisations=made[:2], actor=accountant, now=NOW)
+    rounds.open_round(firm=firm, organisations=made[2:], actor=accountant, now=NOW)
+    Organisation.objects.filter(pk=made[1].pk).update(firm=None)
+    rounds.advance(first, now=NOW)
+    FirmMembership.objects.all().delete()
+    rounds.work(NOW)
+    assert not Request.objects.exists()
+    refused = RoundLine.objects.filter(detail__contains="n’a plus accès à ce dossier")
+    assert refused.count() == 5
+    assert RoundLine.objects.exclude(status="refused").count() == 0
+
+
+def test_a_round_is_stopped_and_the_rest_is_spared(
+    anne: Client, firm: Firm, bring: Bring, add_client: AddClient
+) -> None:
+    """« Arrêter »: what left has left; twice changes nothing."""
+    made = many(firm, bring, add_client, 30)
+    keys = [one.pk for one in made]
+    started = anne.post(f"/cabinet/{firm.pk}/demander/envoi/", {"dossier": keys})
+    page = started.headers["Location"]
+    assert "Arrêter" in anne.get(page).content.decode()
+    stopped = anne.post(f"{page}arreter/", follow=True).content.decode()
+    assert "20 dossiers ne sont pas demandés" in stopped.replace("\u00a0", " ")
+    assert stopped.count("Arrêté avant son tour.") == 20
+    sent = Request.objects.count()
+    rounds.work(NOW)
+    anne.get(page)
+    assert "Tout était déjà fait" in anne.post(f"{page}arreter/", follow=True).content.decode()
+    assert (Request.objects.count(), Round.objects.get().status) == (sent, "cancelled")
+
+
 def save(client: Client, firm: Firm, days: list[int], **more: object) -> int:
     data = {"actives": "on", "jour": days, **more}
     return client.post(f"/cabinet/{firm.pk}/parametres/", data).status_code
@@ -289,6 +350,7 @@ def test_a_firm_is_not_there_for_strangers_and_clients(
         "demander/",
         "demander/envoi/",
         f"envois/{round_.pk}/",
+        f"envois/{round_.pk}/arreter/",
         "demandes/",
         "reponses/",
         "reponses/geste/",

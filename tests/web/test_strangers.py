@@ -29,6 +29,7 @@ OF_A_FIRM = {
     "firm_ask",
     "firm_round_start",
     "firm_round",
+    "firm_round_stop",
     "firm_requests",
     "firm_replies",
     "firm_reply_deed",

@@ -44,7 +44,8 @@ Page = Callable[..., HttpResponse]
 def through_the_door(page: Page) -> Page:
     """`page(request, entered, …)` for `/j/<token>/…`.
 
-    A token that is unknown, over or revoked gives the one calm page, 404, whatever it was. The
+    A token that is unknown gives the one calm page, 404; one that was good says on it why it is
+    not any more. The
     protection against forged forms stands behind the look at the size: it reads the form.
     """
     protected = csrf_protect(page)
@@ -84,10 +85,13 @@ def _enter(request: HttpRequest, token: str, page: Page, more: dict[str, Any]) -
     if throttle.is_over(misses, MISSES):
         return sorry(request, "tries", 429)
     now: datetime = request.now  # type: ignore[attr-defined]
-    door = doors.door_of(token, now=now)
+    door = doors.found(token)
     if door is None:
         throttle.tried(misses, MISSES)
         return closed(request)
+    why = doors.why_closed(door, now=now)
+    if why:  # whoever holds the whole link may know; a guesser learns nothing
+        return sorry(request, why, 404)
     if request.method == "POST":
         answers = f"ANSWERS {door.pk}"
         if throttle.is_over(answers, POSTS):

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 
 from django.db import transaction
 
+from relance.accounts.models import BankRole, CollectRole, Membership
 from relance.history.services import Fact, append
 from relance.receipts.models import Door, Request
 
@@ -30,12 +31,35 @@ def digest_of(token: str) -> str:
 
 
 def door_of(token: str, *, now: datetime) -> Door | None:
-    """The door that a token opens now; None when there is none, it ended or was revoked."""
-    return (
-        Door.objects.select_related("organisation__firm", "request")
-        .filter(digest=digest_of(token), expires_at__gt=now, revoked_at__isnull=True)
-        .first()
+    """The door that a token opens now; None when there is none, or it is closed."""
+    door = found(token)
+    return door if door is not None and not why_closed(door, now=now) else None
+
+
+def found(token: str) -> Door | None:
+    """The door that a token was made for, open or not; None when there is none."""
+    rows = Door.objects.select_related("organisation__firm", "request")
+    return rows.filter(digest=digest_of(token)).first()
+
+
+def why_closed(door: Door, *, now: datetime) -> str:
+    """expired, revoked, people (one of those it was sent to may not answer any more), or empty.
+
+    Its link lies in the mailbox of each of them: it closes for all when one has left or has lost
+    his part, for nothing tells who of them follows it. The others have their account.
+    """
+    if door.revoked_at is not None:
+        return "revoked"
+    if door.expires_at <= now:
+        return "expired"
+    still = Membership.objects.filter(
+        organisation=door.organisation_id,
+        user__is_active=True,
+        bank_role__gte=BankRole.R2,
+        collect_role__gte=CollectRole.ALL,
     )
+    left = door.request.users.exclude(pk__in=still.values("user"))
+    return "people" if left.exists() else ""
 
 
 def revoke(request: Request, *, now: datetime) -> bool:

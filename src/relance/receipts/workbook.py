@@ -4,7 +4,7 @@ Its words are French whoever reads the pages, so that it can be read back by any
 """
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -15,15 +15,15 @@ from django.utils.translation import override
 
 from relance.accounts.models import Organisation
 from relance.bank.models import Missing, Transaction
-from relance.bank.services.errors import BankRefused
 from relance.formats.faults import Fault
 from relance.formats.tabular import open_table
 from relance.formats.text import cell_text, fold
 from relance.formats.workbook import Column, Sheet, write_workbook
 from relance.receipts.models import Answer, Door
-from relance.receipts.services.answers import answer_no
+from relance.receipts.services.answers import No, answer_no_each
 
 MOST_LINES = 20_000
+CHUNK = 500
 
 
 class Reported(NamedTuple):
@@ -104,21 +104,83 @@ def read_answers(
     places = _places([str(name) for name in table.header])
     if places is None:
         return Fault("no_header", facts={"looked": 20})
-    report: list[Reported] = []
+    lines: list[_Read | Reported] = []
     for row in table.rows():
         if isinstance(row, Fault):
-            report.append(Reported(row.line or 0, "refused", "", row.message))
+            lines.append(Reported(row.line or 0, "refused", "", row.message))
             continue
-        if len(report) >= MOST_LINES:
+        if len(lines) >= MOST_LINES:
             words = _("Ce tableau a trop de lignes\u00a0: à partir d’ici, rien n’a été lu.")
-            report.append(Reported(row.line, "refused", "", words))
+            lines.append(Reported(row.line, "refused", "", words))
             break
         cells = [cell_text(cell) for cell in row.cells]
         cells += [""] * (max(places) + 1 - len(cells))
-        report.append(
-            _line(organisation, row.line, [cells[place] for place in places], by, on, now, door)
-        )
+        lines.append(_Read(row.line, *(cells[place].strip() for place in places)))
+    report: list[Reported] = []
+    for start in range(0, len(lines), CHUNK):
+        report += _apply(organisation, lines[start : start + CHUNK], by, on, now, door)
     return report
+
+
+class _Read(NamedTuple):
+    line: int
+    reference: str
+    said: str
+    note: str
+
+
+def _apply(
+    organisation: Organisation,
+    lines: Sequence[_Read | Reported],
+    by: str,
+    on: date,
+    now: datetime,
+    door: Door | None,
+) -> list[Reported]:
+    """The report of some lines, whose answers are kept together."""
+    named = _named(organisation, [one.reference for one in lines if isinstance(one, _Read)], door)
+    kinds = {fold(words): kind for words, kind in choices().items()}
+    report = [
+        one if isinstance(one, Reported) else _judged(one, named.get(one.reference), kinds, door)
+        for one in lines
+    ]
+    noes: dict[int, No] = {}
+    first: dict[int, int] = {}
+    for place, (one, told) in enumerate(zip(lines, report, strict=True)):
+        row = told.row if told.outcome == "accepted" else None
+        if isinstance(one, _Read) and row is not None and row.pk not in noes:
+            note = "" if one.note == one.said else one.note
+            noes[row.pk] = No(row, kinds[fold(one.said)], note)
+            first[row.pk] = place
+    kept = answer_no_each(list(noes.values()), by=by, on=on, now=now, door=door)
+    done = _("Cette opération est déjà justifiée\u00a0: il n’y a plus rien à faire.")
+    for place, told in enumerate(report):
+        if told.outcome != "accepted" or told.row is None:
+            continue
+        if told.row.pk not in kept or first[told.row.pk] != place:
+            report[place] = told._replace(outcome="done", detail=done)
+    return report
+
+
+def _judged(
+    one: _Read, row: Transaction | None, kinds: Mapping[str, str], door: Door | None
+) -> Reported:
+    """What a line says; accepted when it may be kept."""
+    if row is None:
+        words = (
+            _("Cette ligne n’est pas une opération de cette demande.")
+            if door
+            else _("La référence n’est pas celle d’une opération de ce dossier.")
+        )
+        return Reported(one.line, "unknown", one.reference, words)
+    if not one.said:
+        return Reported(one.line, "empty", one.reference, "", row)
+    if fold(one.said) not in kinds:
+        words = _("«\u00a0%(said)s\u00a0» n’est pas l’une des réponses proposées.") % {
+            "said": one.said[:60]
+        }
+        return Reported(one.line, "refused", one.reference, words, row)
+    return Reported(one.line, "accepted", one.reference, one.said, row)
 
 
 def _places(header: Sequence[str]) -> tuple[int, int, int] | None:
@@ -134,56 +196,19 @@ def _places(header: Sequence[str]) -> tuple[int, int, int] | None:
     return reference, answer, answer if note is None else note
 
 
-def _line(
-    organisation: Organisation,
-    line: int,
-    cells: Sequence[str],
-    by: str,
-    on: date,
-    now: datetime,
-    door: Door | None,
-) -> Reported:
-    reference, said, note = (cell.strip() for cell in cells)
-    row = _named(organisation, reference, door)
-    if row is None:
-        words = (
-            _("Cette ligne n’est pas une opération de cette demande.")
-            if door
-            else _("La référence n’est pas celle d’une opération de ce dossier.")
-        )
-        return Reported(line, "unknown", reference, words)
-    if not said:
-        return Reported(line, "empty", reference, "", row)
-    kind = next((value for words, value in choices().items() if fold(words) == fold(said)), "")
-    if not kind:
-        words = _("«\u00a0%(said)s\u00a0» n’est pas l’une des réponses proposées.") % {
-            "said": said[:60]
-        }
-        return Reported(line, "refused", reference, words, row)
-    try:
-        answer_no(
-            row=row,
-            kind=kind,
-            by=by,
-            on=on,
-            now=now,
-            note="" if note == said else note,
-            door=door,
-        )
-    except BankRefused as refusal:
-        outcome = "done" if refusal.code == "done" else "refused"
-        return Reported(line, outcome, reference, str(refusal), row)
-    return Reported(line, "accepted", reference, said, row)
-
-
-def _named(organisation: Organisation, reference: str, door: Door | None) -> Transaction | None:
-    """The transaction of a reference; through a door only one that its request asked about."""
-    key, dash, signature = reference.partition("-")
-    if not dash or not key.isdecimal() or len(key) > 18:
-        return None
-    if not constant_time_compare(signature, _signature(organisation.pk, int(key))):
-        return None
-    rows = Transaction.objects.filter(organisation=organisation, pk=int(key))
+def _named(
+    organisation: Organisation, references: Iterable[str], door: Door | None
+) -> dict[str, Transaction]:
+    """The transactions of references; through a door only those that its request asked about."""
+    keys: dict[str, int] = {}
+    for reference in references:
+        key, dash, signature = reference.partition("-")
+        if not dash or not key.isdecimal() or len(key) > 18:
+            continue
+        if constant_time_compare(signature, _signature(organisation.pk, int(key))):
+            keys[reference] = int(key)
+    rows = Transaction.objects.filter(organisation=organisation, pk__in=set(keys.values()))
     if door is not None:
         rows = rows.filter(asked__request_id=door.request_id)
-    return rows.first()
+    found = {row.pk: row for row in rows}
+    return {reference: found[key] for reference, key in keys.items() if key in found}

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from typing import NamedTuple
 
 from django.db import transaction as database
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
+from relance.accounts.bulk import update_many
 from relance.accounts.models import Organisation, User
 from relance.bank.models import BankRule, Denial, Document, Link, Transaction
 from relance.bank.services.errors import BankRefused
@@ -16,6 +18,7 @@ from relance.formats.text import fold
 from relance.history.services import Fact, append
 
 __all__ = [
+    "Waived",
     "apply_rules",
     "associate",
     "confirm_found",
@@ -28,6 +31,7 @@ __all__ = [
     "propose",
     "propose_for",
     "waive",
+    "waive_each",
 ]
 
 
@@ -165,17 +169,49 @@ def waive(
     note: str = "",
 ) -> int:
     """These want no receipt (`Transaction.Waiver`); with an empty `waiver` they want one again."""
-    ids = sorted(row.pk for row in rows)
-    list(Transaction.objects.select_for_update().filter(pk__in=ids).order_by("pk").values("pk"))
-    changed = (
-        Transaction.objects.filter(pk__in=ids)
-        .exclude(waiver=waiver)
-        .update(waiver=waiver, waiver_note=note[:300], rule=None)
-    )
-    renew(ids)
+    each = [Waived(row, waiver, note) for row in rows]
+    return waive_each(each, actor=actor, on=on, now=now)
+
+
+class Waived(NamedTuple):
+    """What becomes of a transaction: a `Transaction.Waiver` or nothing, and why."""
+
+    row: Transaction
+    waiver: str
+    note: str = ""
+
+
+@database.atomic
+def waive_each(each: Sequence[Waived], *, actor: User | None, on: date, now: datetime) -> int:
+    """The same for many, each with its own waiver and note, in few queries; how many changed.
+
+    They are of one dossier.
+    """
+    if not each:
+        return 0
+    by_key = {one.row.pk: one for one in each}
+    rows = Transaction.objects.select_for_update().filter(pk__in=by_key).order_by("pk")
+    changed = []
     for row in rows:
-        _tell("receipt_waived", row, on, now, actor, {"waiver": waiver, "note": note[:300]})
-    return changed
+        wanted = by_key[row.pk]
+        if row.waiver != wanted.waiver:
+            row.waiver, row.waiver_note, row.rule = wanted.waiver, wanted.note[:300], None
+            changed.append(row)
+    update_many(Transaction, ("waiver", "waiver_note", "rule"), changed)
+    renew(by_key)
+    facts = [
+        _fact(
+            "receipt_waived",
+            one.row,
+            on,
+            now,
+            actor,
+            {"waiver": one.waiver, "note": one.note[:300]},
+        )
+        for one in each
+    ]
+    append(each[0].row.organisation, facts)
+    return len(changed)
 
 
 @database.atomic
@@ -295,5 +331,16 @@ def _tell(
     actor: User | None,
     data: dict[str, object],
 ) -> None:
+    append(row.organisation, [_fact(kind, row, on, now, actor, data)])
+
+
+def _fact(
+    kind: str,
+    row: Transaction,
+    on: date,
+    now: datetime,
+    actor: User | None,
+    data: dict[str, object],
+) -> Fact:
     about = {"transaction": row.pk, "label": row.label[:80], "amount_cents": row.amount_cents}
-    append(row.organisation, [Fact(kind, now, on, data=about | data, actor=actor)])
+    return Fact(kind, now, on, data=about | data, actor=actor)

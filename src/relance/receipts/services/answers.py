@@ -71,6 +71,59 @@ def answer_no(
     return _keep(locked, kind, by, on, now, note, door, None)
 
 
+class No(NamedTuple):
+    """A transaction of which no receipt will come: why (`Answer.Kind`), and a note."""
+
+    row: Transaction
+    kind: str
+    note: str = ""
+
+
+@database.atomic
+def answer_no_each(
+    noes: Sequence[No], *, by: str, on: date, now: datetime, door: Door | None = None
+) -> set[int]:
+    """Many at once, of one dossier, in few queries: the keys of those that were still asked for.
+
+    The others need no receipt any more. BankRefused for an answer that is none.
+    """
+    if any(one.kind not in WAIVERS for one in noes):
+        raise BankRefused(_("Choisissez l’une des réponses proposées."), "bad_answer")
+    keys = [one.row.pk for one in noes]
+    rows = Transaction.objects.select_for_update(of=("self",)).select_related("organisation")
+    asked = {row.pk: row for row in rows.filter(pk__in=keys).order_by("pk") if row.missing}
+    kept = [one._replace(row=asked[one.row.pk]) for one in noes if one.row.pk in asked]
+    if not kept:
+        return set()
+    links.waive_each(
+        [links.Waived(one.row, WAIVERS[Answer.Kind(one.kind)], one.note) for one in kept],
+        actor=None,
+        on=on,
+        now=now,
+    )
+    Answer.objects.bulk_create(
+        (
+            Answer(
+                organisation=one.row.organisation,
+                transaction=one.row,
+                door=door,
+                kind=one.kind,
+                note=one.note[:MOST_NOTE],
+                by=by[:200],
+                at=now,
+            )
+            for one in kept
+        ),
+        batch_size=500,
+    )
+    facts = [
+        _fact(one.row, on, now, {"answer": one.kind, "by": by[:200], "note": one.note[:MOST_NOTE]})
+        for one in kept
+    ]
+    append(kept[0].row.organisation, facts)
+    return set(asked)
+
+
 def answer_with(
     *,
     row: Transaction,
@@ -309,6 +362,8 @@ def _keep(
 
 
 def _tell(row: Transaction, on: date, now: datetime, data: dict[str, str]) -> None:
-    append(
-        row.organisation, [Fact("receipt_answered", now, on, data={"transaction": row.pk} | data)]
-    )
+    append(row.organisation, [_fact(row, on, now, data)])
+
+
+def _fact(row: Transaction, on: date, now: datetime, data: dict[str, str]) -> Fact:
+    return Fact("receipt_answered", now, on, data={"transaction": row.pk} | data)

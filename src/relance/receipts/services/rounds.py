@@ -4,6 +4,7 @@ What was done is written with each dossier, so that a process that dies loses no
 nothing twice; whoever comes next, the worker or the page that shows the progress, goes on.
 """
 
+import logging
 from collections.abc import Collection
 from datetime import date, datetime
 
@@ -12,11 +13,14 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from relance.accounts import clock
+from relance.accounts.access import works_for
 from relance.accounts.models import Firm, Organisation, User
 from relance.bank.services.errors import BankRefused
 from relance.receipts.models import Request, Round, RoundLine
 from relance.receipts.services.asking import readers, to_validate
 from relance.receipts.services.sending import send_request
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 10
 
@@ -80,8 +84,10 @@ def _do(pk: int, now: datetime) -> None:
     if line.status != RoundLine.Status.WAITING:
         return
     organisation, round_ = line.organisation, line.round
+    line.request = None
     try:
         with database.atomic():
+            _allowed(round_, organisation)
             line.request = send_request(
                 organisation=organisation,
                 kind=Request.Kind.MANUAL,
@@ -97,8 +103,35 @@ def _do(pk: int, now: datetime) -> None:
             )
         line.status = RoundLine.Status.SENT
     except BankRefused as refusal:
-        line.request = None
         line.status, line.detail = RoundLine.Status.REFUSED, str(refusal)[:300]
         if refusal.code == "NO_ELIGIBLE_RECIPIENT":
             line.detail = _("Personne ne peut recevoir la demande dans ce dossier.")
+    except Exception:  # one dossier that breaks keeps none of the others from theirs
+        log.exception("dossier %s of round %s", organisation.pk, round_.pk)
+        line.request = None
+        line.status = RoundLine.Status.REFUSED
+        line.detail = _("Une erreur a empêché l’envoi. Demandez de nouveau pour ce dossier.")
     line.save(update_fields=["status", "detail", "request"])
+
+
+def _allowed(round_: Round, organisation: Organisation) -> None:
+    """Whoever chose still works for the firm, and the firm still follows the dossier."""
+    actor = round_.made_by
+    if actor is None or not (
+        actor.is_active
+        and organisation.firm_id == round_.firm_id
+        and works_for(actor, organisation)
+    ):
+        raise BankRefused(
+            _("Qui a lancé cette demande n’a plus accès à ce dossier."), "NOT_ALLOWED"
+        )
+
+
+@database.atomic
+def stop(round_: Round) -> int:
+    """What has not begun does not leave; how many dossiers were spared."""
+    Round.objects.filter(pk=round_.pk, status=Round.Status.RUNNING).update(
+        status=Round.Status.CANCELLED
+    )
+    waiting = round_.lines.select_for_update().filter(status=RoundLine.Status.WAITING)
+    return waiting.update(status=RoundLine.Status.REFUSED, detail=_("Arrêté avant son tour."))

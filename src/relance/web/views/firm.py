@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from relance.accounts.access import FirmAccess, firms_of
@@ -172,6 +173,27 @@ def firm_round(request: HttpRequest, firm: int, pk: int) -> HttpResponse:
     return render(request, "firm/_round.html" if piece else "firm/round.html", context)
 
 
+@require_POST
+def firm_round_stop(request: HttpRequest, firm: int, pk: int) -> HttpResponse:
+    """« Arrêter » : the dossiers whose turn has not come are spared."""
+    access = enter_firm(request, firm)
+    found = Round.objects.filter(firm=access.firm, pk=pk).first()
+    if found is None:
+        raise Http404
+    spared = rounds.stop(found)
+    if spared:
+        notes.success(
+            request,
+            ngettext(
+                "%(n)d dossier n’est pas demandé.", "%(n)d dossiers ne sont pas demandés.", spared
+            )
+            % {"n": spared},
+        )
+    else:
+        notes.info(request, _("Tout était déjà fait : rien n’a pu être arrêté."))
+    return redirect("firm_round", firm, pk)
+
+
 @require_GET
 def firm_requests(request: HttpRequest, firm: int) -> HttpResponse:
     """Every request of every dossier, newest first."""
@@ -213,6 +235,7 @@ urlpatterns = [
     path("<int:firm>/demander/", firm_ask, name="firm_ask"),
     path("<int:firm>/demander/envoi/", firm_round_start, name="firm_round_start"),
     path("<int:firm>/envois/<int:pk>/", firm_round, name="firm_round"),
+    path("<int:firm>/envois/<int:pk>/arreter/", firm_round_stop, name="firm_round_stop"),
     path("<int:firm>/demandes/", firm_requests, name="firm_requests"),
     path("<int:firm>/reponses/", firm_replies, name="firm_replies"),
     path("<int:firm>/reponses/geste/", firm_reply_deed, name="firm_reply_deed"),
