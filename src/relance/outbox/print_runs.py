@@ -63,6 +63,10 @@ class StaleLettersError(OutboxError):
         self.stale = list(stale)
 
 
+class InTestError(OutboxError):
+    """In test mode no paper is made: letters leave as a PDF to the address of the test."""
+
+
 class Made(NamedTuple):
     """A run; letters not wanted any more (cancelled, with their reason); held by another run."""
 
@@ -94,8 +98,11 @@ def make(
     They come in postal order, registered ones first, under a sheet that lists them when there
     are several (`print_order`). Each is re-checked first: what was paid meanwhile is cancelled,
     not printed; a letter of several invoices is written again without the paid one. At most
-    `MOST_LETTERS`, the others go on waiting. Raises NothingToPrintError.
+    `MOST_LETTERS`, the others go on waiting. Raises NothingToPrintError,
+    InTestError.
     """
+    if Organisation.objects.exclude(test_to="").filter(pk=organisation.pk).exists():
+        raise InTestError("test mode")
     run, taken = _take(organisation, message_ids[:MOST_LETTERS], actor, now)
     try:
         dropped = _drop_unwanted(run, now, hooks)

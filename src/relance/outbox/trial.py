@@ -15,11 +15,13 @@ from relance.outbox.services import Draft, new_message_ref, one_line
 ANSWER_SECONDS = 15
 
 
-def send_trial(draft: Draft, *, to: str, subject: str, now: datetime) -> None:
+def send_trial(draft: Draft, *, to: str, subject: str, now: datetime) -> str:
     """Send the words of `draft` to the address `to` alone, from the address that they leave from.
 
+    In test mode to the address of the test instead; the address that it went to.
     Raises DeliveryError with the server's answer.
     """
+    to = draft.organisation.test_to or to
     mail = EmailMultiAlternatives(
         one_line(subject),
         draft.text,
@@ -39,6 +41,7 @@ def send_trial(draft: Draft, *, to: str, subject: str, now: datetime) -> None:
         line.deliver(letter, hand_over=lambda: None)
     finally:
         line.close()
+    return to
 
 
 def _bytes(mail: EmailMultiAlternatives) -> bytes:

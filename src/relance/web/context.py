@@ -13,10 +13,11 @@ from django.utils.translation import ngettext
 from relance.accounts import clock
 from relance.accounts.access import Access, FirmAccess, firms_of, organisations_of
 from relance.accounts.models import BankRole, DunningRole
-from relance.dunning.facts import hours
+from relance.dunning.facts import hours, sending
 from relance.dunning.models import Outlook, Plan, Run
 from relance.outbox.models import Message, Status
 from relance.web import french
+from relance.web.banners import banners
 from relance.web.firm_context import firm_shell
 from relance.web.queries import bank, chase_list, receipts
 from relance.web.queries import departures as before
@@ -56,6 +57,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             "organisations": _places(access),
             "nav": _nav(request, access, now),
             "foot": _foot(access, now) if access.dunning >= DunningRole.READ else None,
+            "banners": banners(access, today),
             "user": access.user,
             "preferences_url": reverse("preferences_detail", args=[access.organisation.slug]),
             "today": today,
@@ -160,6 +162,10 @@ def _foot(access: Access, now: datetime) -> dict[str, Any]:
         return {"state": "suspended", "title": _("Envois suspendus"), "detail": detail, "url": url}
     zone = ZoneInfo(organisation.timezone)
     today = clock.local_date(organisation, now)
+    if sending.stop(organisation, today):
+        detail = [_("Le dernier import est trop ancien.")]
+        title = _("Envois en pause")
+        return {"state": "suspended", "title": title, "detail": detail, "url": url}
     departure = hours.next_departure(organisation, now).astimezone(zone)
     hour = departure.strftime("%H:%M")
     if departure.date() == today:

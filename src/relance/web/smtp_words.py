@@ -121,6 +121,7 @@ def held_words(message: Message) -> str:
             "Sa boîte d’envoi a atteint sa limite par minute. Il attend son tour, sans perdre "
             "d’essai."
         ),
+        "DATA_TOO_OLD": _("Le dernier import est trop ancien : il partira après le prochain."),
         "MAILBOX_DAY": _(
             "Sa boîte d’envoi a atteint sa limite de messages en 24 heures. Il attend son tour, "
             "sans perdre d’essai."
@@ -153,6 +154,7 @@ def cancelled_words(code: str) -> str:
         "CHANGED": _("Les factures concernées ont changé entre-temps."),
         "SETTLED": _("Tout a été réglé avant le départ."),
         "SENDING_OFF": _("Les envois automatiques étaient suspendus."),
+        "TEST": _("Message d’essai, oublié à la fin du mode test : le client n’a rien reçu."),
         "PROMISED": _("Le client a promis de régler."),
         "INVOICE_ON_HOLD": _("La facture a été mise en attente."),
         "CUSTOMER_ON_HOLD": _("Les relances de ce client ont été mises en attente."),

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation, Subscription, User
 from relance.dunning import queries
+from relance.dunning.facts import sending
 from relance.dunning.models import Action, Channel, Outlook, Step, ToChase
 from relance.dunning.recaps.recap_mail import Figure, Mail, Part, Row
 from relance.engine.wording import date_words, money_words
@@ -127,7 +128,7 @@ def daily(organisation: Organisation, user: User, on: date, stop: str) -> Mail |
 def forewarning(organisation: Organisation, leaves: date, on: date, stop: str) -> Mail | None:
     """What the run of `leaves` would send, by a dry run of the engine; None when nothing would."""
     rows = _leaving(organisation, leaves)
-    if not rows or not organisation.sending_on:
+    if not rows or sending.stop(organisation, on):
         return None
     candidates = Outlook.objects.filter(
         organisation=organisation, next_automatic=True, next_on__lte=leaves

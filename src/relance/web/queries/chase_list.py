@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from relance.accounts.access import Access
 from relance.dunning import queries as dunning
-from relance.dunning.facts import to_chase
+from relance.dunning.facts import sending, to_chase
 from relance.dunning.facts.hours import next_departure
 from relance.dunning.models import Channel, Plan, Step, ToChase
 from relance.dunning.wording import messages
@@ -275,7 +275,9 @@ def _fill(
     by_key = {(one.plan.pk, one.step.level): one for one in sections}
     fresh = asked_now(access, lines, today)
     book = _book(access, fresh)
-    hour = departure_when(access.organisation, next_departure(access.organisation, now), today)
+    hour = ""
+    if sending.stop(access.organisation, today) is None:
+        hour = departure_when(access.organisation, next_departure(access.organisation, now), today)
     for line in lines:
         section = by_key.get((line.plan_id, line.level))
         if section is None:
@@ -381,7 +383,7 @@ def _state(
         return State(
             "auto", _("part le %(day)s") % {"day": french.date_text(live.possible_on, today)}
         )
-    if live.automatic and not access.organisation.sending_on:
+    if live.automatic and not hour:
         return State("paused", _("envois suspendus"))
     if live.automatic:
         return State("auto", _("part %(when)s") % {"when": hour})

@@ -17,6 +17,7 @@ from relance.accounts import clock
 from relance.accounts.access import Access
 from relance.dunning import queries as dunning
 from relance.dunning.daily.hooks import recheck
+from relance.dunning.facts import sending
 from relance.dunning.models import Outlook
 from relance.dunning.wording import messages
 from relance.engine import wording
@@ -120,7 +121,7 @@ def days(access: Access, start: date, chosen: date) -> list[Day]:
     """The strip: the next departure and the days after it, with their counts."""
     last = start + timedelta(days=DAYS)
     found: dict[date, int] = {}
-    if access.organisation.sending_on:
+    if sending.stop(access.organisation, start) is None:
         rows = (
             not_written(access, access.all(Outlook), start)
             .filter(next_automatic=True, next_on__isnull=False, next_on__lte=last)
@@ -142,7 +143,7 @@ def foreseen(access: Access, on: date, start: date, text: str = "") -> QuerySet[
     """The customers whose next message leaves on `on`, as their outlooks have it."""
     rows = access.all(Outlook).filter(next_automatic=True)
     rows = rows.filter(next_on__lte=on) if on == start else rows.filter(next_on=on)
-    if not access.organisation.sending_on:
+    if sending.stop(access.organisation, start):
         return rows.none()
     for word in fold(text).split():
         rows = rows.filter(customer__search__contains=word)

@@ -16,7 +16,7 @@ from relance.accounts.access import Access
 from relance.accounts.models import User
 from relance.dunning import queries as dunning
 from relance.dunning.daily.todo import ON_ITS_WAY
-from relance.dunning.facts import hours
+from relance.dunning.facts import hours, sending
 from relance.dunning.models import Action, Entry, Mention, Outlook
 from relance.dunning.wording import messages
 from relance.ledger.models import Customer, Hold, Invoice, Payment
@@ -212,7 +212,7 @@ def departure(access: Access, now: datetime, *, limit: int = READ_AHEAD) -> Depa
     organisation = access.organisation
     at = hours.next_departure(organisation, now)
     on = clock.local_date(organisation, at)
-    if not organisation.sending_on:
+    if sending.stop(organisation, clock.local_date(organisation, now)):
         return Departure(at, on, [], {}, 0)
     customers = access.all(Outlook).filter(next_automatic=True, next_on__lte=on).count()
     wanted = dunning.next_departure(organisation, on, limit=limit) if customers else []

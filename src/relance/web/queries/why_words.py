@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation
+from relance.dunning.facts import sending
 from relance.dunning.facts.gather import HELD
 from relance.dunning.queries import Explanation, Look
 from relance.engine import model as engine
@@ -59,8 +60,9 @@ def answer(organisation: Organisation, look: Look, *, today: date) -> str:
         words += " " + _then(carrier, asked.case.unreachable, today, hour)
     if asked.expected and asked.state in {"leaving", "pending"}:
         words += " " + _("Si rien n’est réglé d’ici là.")
-    if not organisation.sending_on:
-        words += " " + _(wording.SENTENCES["SENDING_OFF"])
+    stop = sending.stop(organisation, today)
+    if stop is not None:
+        words += " " + wording.sentence(stop, _)
     return words.strip().replace("..", ".")
 
 

@@ -180,7 +180,7 @@ def _trial(request: HttpRequest, access: Access, batch: Batch) -> dict[str, str]
         if found is None:
             return {"refusal": _("Ce client n’existe plus.")}
         subject = _("[Essai] %(subject)s") % {"subject": found[1].subject}
-        send_trial(found[1], to=access.user.email, subject=subject, now=moment(request))
+        to = send_trial(found[1], to=access.user.email, subject=subject, now=moment(request))
     except UnknownSenderError:
         return {"refusal": str(SENDER_GONE)}
     except DeliveryError as fault:
@@ -190,7 +190,7 @@ def _trial(request: HttpRequest, access: Access, batch: Batch) -> dict[str, str]
         }
     return {
         "tried": _("Essai envoyé à %(to)s, comme le lirait %(client)s.")
-        % {"to": access.user.email, "client": customer.name}
+        % {"to": to, "client": customer.name}
     }
 
 

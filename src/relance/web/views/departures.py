@@ -26,6 +26,7 @@ from relance.ledger.services import LedgerError
 from relance.outbox import services as outbox
 from relance.outbox.models import WAITING, Message, Status
 from relance.web import french
+from relance.web.banners import stop_words
 from relance.web.queries import departures as reading
 from relance.web.queries import panel as sheets
 from relance.web.requests import enter, moment, today_of
@@ -99,7 +100,7 @@ def before_list(request: HttpRequest, slug: str) -> HttpResponse:
         "when": departure_when(organisation, clock.local_moment(organisation, place.day), today),
         "leaving": waiting + foreseen,
         "to_approve": counts["approuver"],
-        "sending_on": organisation.sending_on,
+        "stop_words": stop_words(access, today),
         "here": place.query(),
         "can_write": access.can_write,
     }

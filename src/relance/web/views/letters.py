@@ -88,6 +88,10 @@ def print_letters(request: HttpRequest, access: Access, asked: list[int]) -> Htt
             now=now,
             hooks=hooks(lambda: now),
         )
+    except print_runs.InTestError:
+        words = _("Mode test : rien ne s’imprime. Les courriers d’essai arrivent en PDF à %(to)s.")
+        notes.warning(request, words % {"to": access.organisation.test_to})
+        return redirect("letter_list", slug)
     except print_runs.NothingToPrintError as nothing:
         _tell_dropped(request, nothing.dropped)
         if nothing.taken:

@@ -5,7 +5,7 @@ Entreprise, Mails (S4-04…06), Horaires, Ce qui n’est pas relancé: each is a
 
 import re
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import available_timezones
 
 from django import forms
@@ -25,6 +25,7 @@ from relance.outbox.mailboxes import automatic_sender, readers_of, system_addres
 from relance.outbox.models import Mailbox
 from relance.web.domain_words import look_of
 from relance.web.mailbox_words import trouble_of
+from relance.web.queries.penalties import rates_shown
 from relance.web.requests import enter, moment, today_of, user_of
 
 MAX_TOLERANCE = Decimal("1000")
@@ -175,6 +176,52 @@ class HoursForm(_PartForm):
         return chosen
 
 
+class PenaltiesForm(_PartForm):
+    """What late customers are charged; `rate` is typed in percent a year."""
+
+    rate = forms.DecimalField(
+        label=lazy("Taux de vos conditions de vente"),
+        min_value=0,
+        max_value=100,
+        decimal_places=2,
+        required=False,
+        localize=True,
+        help_text=lazy(
+            "En pourcentage par an, pour les professionnels. Vide : taux de la BCE plus 10 points. "
+            "Jamais moins de trois fois le taux légal."
+        ),
+    )
+    interest_first = forms.TypedChoiceField(
+        label=lazy("Un acompte paie d’abord"),
+        choices=(("", lazy("le principal")), ("1", lazy("les intérêts"))),
+        coerce=bool,
+        required=False,
+        empty_value=False,
+        help_text=lazy(
+            "La loi prévoit les intérêts (C. civ. 1343-1) ; la comptabilité, le plus souvent, le "
+            "principal."
+        ),
+    )
+
+    class Meta:
+        model = Organisation
+        fields: ClassVar[list[str]] = []
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        points = self.instance.contract_rate_bp
+        self.initial["rate"] = None if points is None else Decimal(points) / 100
+        self.initial["interest_first"] = "1" if self.instance.interest_first else ""
+
+    def changes(self) -> dict[str, object]:
+        """The rate in hundredths of a percent."""
+        rate = self.cleaned_data["rate"]
+        return {
+            "contract_rate_bp": None if rate is None else int(rate * 100),
+            "interest_first": self.cleaned_data["interest_first"],
+        }
+
+
 class RulesForm(_PartForm):
     """What is not chased; `tolerance` is typed in euros."""
 
@@ -215,6 +262,7 @@ PARTS: dict[str, tuple[str, type[_PartForm]]] = {
     "mails": ("settings/mails.html", MailsForm),
     "horaires": ("settings/hours.html", HoursForm),
     "exclusions": ("settings/rules.html", RulesForm),
+    "penalites": ("settings/penalties.html", PenaltiesForm),
 }
 
 
@@ -247,20 +295,26 @@ def settings_part(request: HttpRequest, slug: str, part: str = "") -> HttpRespon
         )
         notes.success(request, _("Paramètres enregistrés."))
         return redirect(request.path)
-    context = {"access": access, "form": form, "tabs": _tabs(access, part)}
+    context = {"access": access, "form": form, "tabs": tabs_of(access, part)}
     if part == "mails":
         context |= _mails(access)
+    if part == "penalites":
+        context |= rates_shown(today_of(request, access))
     return render(request, template, context)
 
 
-def _tabs(access: Access, part: str) -> list[dict[str, object]]:
+def tabs_of(access: Access, part: str) -> list[dict[str, object]]:
+    """The parts of the settings, `part` being the present one."""
     slug = access.organisation.slug
     labels = {
         "": (_("Entreprise"), "settings_detail"),
         "mails": (_("Mails"), "settings_mails"),
         "modeles": (_("Modèle d’e-mail/SMS"), "template_list"),
+        "courriers": (_("Courriers"), "settings_letters"),
         "horaires": (_("Horaires"), "settings_hours"),
         "exclusions": (_("Exclusions"), "settings_rules"),
+        "penalites": (_("Pénalités"), "settings_penalties"),
+        "garde-fous": (_("Garde-fous"), "settings_guard"),
         "utilisateurs": (_("Utilisateurs"), "people_list"),
     }
     return [
@@ -293,4 +347,5 @@ urlpatterns = [
     path("parametres/mails/", settings_part, {"part": "mails"}, name="settings_mails"),
     path("parametres/horaires/", settings_part, {"part": "horaires"}, name="settings_hours"),
     path("parametres/exclusions/", settings_part, {"part": "exclusions"}, name="settings_rules"),
+    path("parametres/penalites/", settings_part, {"part": "penalites"}, name="settings_penalties"),
 ]

@@ -19,6 +19,7 @@ from relance.dunning.models import Action
 from relance.dunning.wording import messages
 from relance.ledger.models import Customer
 from relance.web import french
+from relance.web.banners import stop_words
 from relance.web.queries import campaigns
 from relance.web.queries import panel as reading
 from relance.web.queries import today as morning
@@ -66,7 +67,7 @@ def today(request: HttpRequest, slug: str) -> HttpResponse:
             for row in departure.lines(None if all_shown else AUTOMATIC_SHOWN)
         ],
         "departing_more": 0 if all_shown else max(0, departure.count - AUTOMATIC_SHOWN),
-        "sending_on": access.organisation.sending_on,
+        "stop_words": stop_words(access, on),
         "leaving": _leaving(access, on),
         "errors": _errors(slug, access, on),
         "mentions": _mentions(slug, access),
