@@ -52,7 +52,7 @@ def confirmed(access: Access, page: str = "1") -> Page[PrintRun]:
 
 def of_run(run: PrintRun, page: str = "1") -> Page[Message]:
     """The letters of a print, in the order of its pages."""
-    letters = run.messages.select_related("customer").order_by("customer__search", "pk")
+    letters = run.messages.select_related("customer").order_by("letter__pages__0", "pk")
     return Paginator(letters, PAGE).get_page(page)
 
 

@@ -15,10 +15,12 @@ from relance.dunning.daily.hooks import hooks
 from relance.outbox import print_runs
 from relance.outbox.models import Message, PrintRun
 from relance.outbox.services import POSTED
+from relance.outbox.verdicts import Cancel, Hooks
 from relance.web import french
 from relance.web.queries import letters as reading
 from relance.web.requests import enter, moment, today_of, user_of
 from relance.web.smtp_words import cancelled_words
+from relance.web.views import letter_settings
 
 NAMED = 3
 
@@ -145,10 +147,13 @@ def letter_run(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """One print: its letters, the PDF, and what remains to be done with it."""
     access = enter(request, slug)
     run = access.get(PrintRun, pk=pk)
+    now = moment(request)
     context = {
         "access": access,
         "today": today_of(request, access),
         "run": run,
+        "stale": _stale(run, hooks(lambda: now)),
+        "registered": run.messages.filter(channel="registered_letter").count(),
         "page": reading.of_run(run, request.GET.get("page", "1")),
         "sums": [french.money(cents, code) for code, cents in reading.sum_of(run).items()],
     }
@@ -157,13 +162,43 @@ def letter_run(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 
 @require_GET
 def letter_run_pdf(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
-    """The print as one PDF, as often as one wants: also of a confirmed one."""
+    """The print as one PDF."""
     access = enter(request, slug)
     run = access.get(PrintRun, pk=pk)
     if not run.file:
         raise Http404
     with run.file.open("rb") as file:
         return _pdf(file.read(), f"courriers-{run.pk}.pdf", download="enregistrer" in request.GET)
+
+
+def _stale(run: PrintRun, told: Hooks) -> list[dict[str, object]]:
+    """The letters to take out of the pile before it is posted: page of the PDF, name, why."""
+    if run.confirmed_at or not run.file:
+        return []
+    partly = _("Une partie a été réglée depuis : réécrit, il attendra le prochain tirage.")
+    return [
+        {
+            "pk": message.pk,
+            "name": str(message.customer),
+            "page": (message.letter or {}).get("pages", [0])[0] + 1,
+            "why": cancelled_words(verdict.reason) if isinstance(verdict, Cancel) else partly,
+        }
+        for message, verdict in print_runs.stale(run, told)
+    ]
+
+
+@require_POST
+def letter_reprint(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """« Réimprimer »: the same file once more; the journal notes who asked for it."""
+    access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
+    run = access.get(PrintRun, pk=pk)
+    try:
+        print_runs.reprint(
+            run=run, actor=user_of(request), on=today_of(request, access), now=moment(request)
+        )
+    except print_runs.NotPrintedError as nothing:
+        raise Http404 from nothing
+    return redirect("letter_run_pdf", slug, pk)
 
 
 @require_POST
@@ -173,10 +208,18 @@ def letter_confirm(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     run, now = access.get(PrintRun, pk=pk), moment(request)
     try:
         sent = print_runs.confirm(
-            run=run, actor=user_of(request), now=now, hooks=hooks(lambda: now)
+            run=run,
+            actor=user_of(request),
+            now=now,
+            hooks=hooks(lambda: now),
+            seen=_numbers(request, "vu"),
+            taken_out=_numbers(request, "retirer"),
         )
     except print_runs.AlreadyConfirmedError as first:
         notes.info(request, _confirmed_words(first.run))
+    except print_runs.StaleLettersError:
+        words = _("Rien n’est confirmé : des courriers ne sont plus à poster, voyez lesquels.")
+        notes.warning(request, words)
     except print_runs.NotPrintedError:
         words = _(
             "Cette impression n’a pas de PDF\u00a0: rien n’est parti. Reprenez ses courriers."
@@ -191,6 +234,10 @@ def letter_confirm(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         )
         notes.success(request, words % {"n": french.number(sent)})
     return redirect("letter_run", slug, pk)
+
+
+def _numbers(request: HttpRequest, name: str) -> list[int]:
+    return [int(one[:18]) for one in request.POST.getlist(name) if one.isdecimal()]
 
 
 @require_POST
@@ -245,6 +292,8 @@ urlpatterns = [
     path("courriers/<int:pk>/pdf/", letter_pdf, name="letter_pdf"),
     path("courriers/tirages/<int:pk>/", letter_run, name="letter_run"),
     path("courriers/tirages/<int:pk>/pdf/", letter_run_pdf, name="letter_run_pdf"),
+    path("courriers/tirages/<int:pk>/reimprimer/", letter_reprint, name="letter_reprint"),
     path("courriers/tirages/<int:pk>/confirmer/", letter_confirm, name="letter_confirm"),
     path("courriers/tirages/<int:pk>/reprendre/", letter_put_back, name="letter_put_back"),
+    *letter_settings.urlpatterns,
 ]
