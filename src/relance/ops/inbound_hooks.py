@@ -7,11 +7,12 @@ from relance.dunning.daily import bounces
 from relance.outbox.inbound.handlers import Handlers
 from relance.outbox.models import Message
 from relance.receipts import hooks as receipts
+from relance.receipts import incoming
 
 
 def handlers() -> Handlers:
     """Those of both chases as one."""
-    return Handlers(bounced=_bounced, changed=bounces.changed)
+    return Handlers(bounced=_bounced, changed=bounces.changed, documents=incoming.note)
 
 
 def _bounced(messages: Sequence[Message], now: datetime) -> None:

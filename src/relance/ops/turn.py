@@ -11,7 +11,7 @@ from relance.dunning.recaps import recaps
 from relance.history import checking
 from relance.ops import inbound_hooks
 from relance.outbox.inbound import work as inbound
-from relance.receipts import automatic
+from relance.receipts import automatic, incoming
 from relance.receipts.services import rounds
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ PARTS: Sequence[Part] = (
     ("requests to several dossiers", rounds.work),
     ("verification of journals", checking.work),
     ("mails that came in", lambda now: inbound.tick(now, inbound_hooks.handlers())),
+    ("documents that came in by mail", incoming.work),
 )
 
 
@@ -50,3 +51,4 @@ def whole_tick(now: datetime) -> None:
     rounds.work(now)
     checking.work(now)
     inbound.tick(now, inbound_hooks.handlers())
+    incoming.work(now)

@@ -43,11 +43,12 @@ def request_letter(
     note: str,
     url: str,
     filename: str,
+    by_mail: bool,
 ) -> Letter:
     """The message about `rows`, the whole set, newest first.
 
     `url` is the door's, without a slash at its end; `asker` is the firm, or the organisation
-    itself when it has none.
+    itself when it has none; `by_mail`: files sent in answer to the message are read.
     """
     count = len(rows)
     total = _sum_words(rows)
@@ -66,6 +67,7 @@ def request_letter(
         "more": count - len(lines),
         "url": url,
         "filename": filename,
+        "by_mail": by_mail,
         "signature": signature,
     }
     text = render_to_string("receipts/request.txt", context)

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from relance.accounts.models import Firm, Organisation, User
 from relance.bank.models import Document, Transaction
+from relance.outbox.models import Inbound
 
 
 class FirmSchedule(models.Model):
@@ -135,6 +136,28 @@ class Answer(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["organisation", "-at"], name="answer_by_date")]
+
+
+class Incoming(models.Model):
+    """A mail that came in with files: what became of each, once the worker has read them.
+
+    `report` holds one `incoming.FileReport` for each file.
+    """
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    inbound = models.OneToOneField(Inbound, models.CASCADE, related_name="incoming")
+    request = models.ForeignKey(Request, models.SET_NULL, null=True, related_name="+")
+    made_at = models.DateTimeField()
+    attempts = models.PositiveSmallIntegerField(default=0)
+    done_at = models.DateTimeField(null=True)
+    report = models.JSONField(default=list)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["attempts", "id"], name="incoming_waits", condition=Q(done_at=None)
+            )
+        ]
 
 
 class Round(models.Model):

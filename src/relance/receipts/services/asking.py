@@ -16,6 +16,7 @@ from relance.bank.services.errors import BankRefused
 from relance.engine import receipts as engine
 from relance.engine.model import Reason
 from relance.history.services import Fact, append
+from relance.outbox.inbound.addresses import own_address
 from relance.receipts.doors import open_door
 from relance.receipts.mail import Letter, request_letter
 from relance.receipts.models import Asked, Request
@@ -117,6 +118,7 @@ def prepare(
         note=note,
         url=url or f"{settings.PUBLIC_URL}/j/exemple",
         filename=workbook_name(organisation),
+        by_mail=bool(own_address(organisation)),
     )
 
 

@@ -11,6 +11,7 @@ from relance.accounts.models import Organisation, User
 from relance.bank.models import Transaction
 from relance.bank.services.errors import BankRefused
 from relance.outbox import services as outbox
+from relance.outbox.inbound.addresses import own_address
 from relance.outbox.mailboxes import (
     SYSTEM,
     Sender,
@@ -87,7 +88,10 @@ def _draft(
     also: Sequence[str],
     copies: Sequence[str],
 ) -> outbox.Draft:
-    """One message to all of them; what a person sends may be called back for some seconds."""
+    """One message to all of them; what a person sends may be called back for some seconds.
+
+    Answers come to the dossier's own address when it has one, so that their files are read.
+    """
     actor = request.made_by
     sender = _sender(request.organisation, actor)
     return outbox.Draft(
@@ -98,7 +102,7 @@ def _draft(
         on=request.on,
         not_before=now + timedelta(seconds=UNDO_SECONDS if actor else 0),
         sender=sender.sender,
-        reply_to=sender.reply_to,
+        reply_to=own_address(request.organisation) or sender.reply_to,
         mailbox=sender.mailbox,
         recipients=list(dict.fromkeys([*to, *also])),
         copies=copies,

@@ -73,6 +73,16 @@ def _answered(data: Mapping[str, Any]) -> Told:
     return "reply", title, _text(data, "by", "file", "note")
 
 
+def _taken_in(data: Mapping[str, Any]) -> Told:
+    found = [
+        french.counted(_number(data.get("kept")), _("document"), _("documents")),
+        french.counted(_number(data.get("answers")), _("réponse"), _("réponses")),
+        french.counted(_number(data.get("refused")), _("fichier refusé"), _("fichiers refusés")),
+    ]
+    told = ", ".join(one for one in found if not one.startswith("0"))
+    return "inbox", _("Fichiers reçus par e-mail"), _with(_text(data, "from"), told)
+
+
 def _schedule(data: Mapping[str, Any]) -> Told:
     found = data.get("days")
     days = ", ".join(str(day) for day in found) if isinstance(found, list) else ""
@@ -121,6 +131,7 @@ BANK: dict[str, Callable[[Mapping[str, Any]], Told]] = {
     "bank_rule": _bank_rule,
     "document_received": _file("receipt", lazy("Justificatif reçu")),
     "document_removed": _file("trash", lazy("Justificatif supprimé")),
+    "documents_taken_in": _taken_in,
     "expense_named": _file("pencil", lazy("Nature de dépense choisie")),
     "receipt_associated": _file("link", lazy("Justificatif associé")),
     "receipt_dissociated": _file("undo", lazy("Justificatif dissocié")),
