@@ -70,18 +70,27 @@ def sender_of(organisation: Organisation, user: User, key: str = "") -> Sender:
     raise UnknownSenderError(key)
 
 
-def automatic_sender(organisation: Organisation) -> Sender:
+def automatic_sender(organisation: Organisation, chosen: Mailbox | None = None) -> Sender:
     """From where messages leave when nobody sends them: never from a person's own mailbox.
+
+    `chosen` is that of a plan; it counts when it `may_be_automatic`.
 
     `reply_to` may be empty when the address itself is read; with the system's address it is
     that of `readers_of` (S2-21).
     """
-    mailbox = _mailboxes(organisation).filter(owner=None, is_default=True).first()
+    mailbox = chosen if chosen and may_be_automatic(chosen) else None
+    if mailbox is None:
+        mailbox = _mailboxes(organisation).filter(owner=None, is_default=True).first()
     if mailbox:
         return _through(organisation, None, mailbox)
     if organisation.email_from:
         return _organisation(organisation, organisation.reply_to)
     return _system(organisation, organisation.reply_to)
+
+
+def may_be_automatic(mailbox: Mailbox) -> bool:
+    """True of a mailbox of the organisation's that has worked and was not removed."""
+    return not (mailbox.owner_id or mailbox.retired_at) and mailbox.checked_at is not None
 
 
 def readers_of(organisation: Organisation, managers: Iterable[int | None]) -> dict[int | None, str]:

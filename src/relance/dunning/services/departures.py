@@ -21,7 +21,7 @@ from relance.dunning.daily.hooks import ended
 from relance.dunning.daily.refreshing import refresh
 from relance.dunning.services.common import Refused
 from relance.dunning.services.undo import cancel_message
-from relance.dunning.wording import messages, templating
+from relance.dunning.wording import messages, sheet, templating
 from relance.engine import model as engine
 from relance.history import services as history
 from relance.history.services import Fact
@@ -177,7 +177,7 @@ def reword_message(
         message=message,
         subject=filled.subject,
         text=filled.text,
-        html=messages.page(filled.subject, filled.html, message.debtor.language),
+        html=sheet.page(filled.subject, filled.html, message.debtor.language),
         recipients=list(recipients) or message.recipients,
         copies=message.copies,
     )
@@ -205,7 +205,7 @@ def _table(message: Message) -> tuple[str, str]:
         return "", ""
     invoices.sort(key=lambda invoice: (invoice.due, invoice.number))
     with override(message.debtor.language):
-        return messages.table(invoices, message.amount_cents)
+        return sheet.table(invoices, message.amount_cents)
 
 
 def require_waiting(message: Message) -> None:

@@ -6,39 +6,20 @@ Everything for a whole chunk of actions is read in a few queries, then rendered 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from functools import lru_cache
-from html import escape
 from typing import Any, NamedTuple
 
-import nh3
-from django.utils.safestring import mark_safe
-from django.utils.translation import get_language, override
-from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from relance.accounts.models import Organisation, User
 from relance.dunning.models import Channel, Step, Template
-from relance.dunning.wording import formal_notice, letters, templating
+from relance.dunning.wording import enclosures, formal_notice, letters, origins, templating
+from relance.dunning.wording.sheet import date_words, money_words, page, table
 from relance.engine import model as engine
-from relance.engine import wording
 from relance.formats.text import fold
 from relance.ledger.models import Contact, Customer, Invoice, Site
-from relance.outbox import mailboxes
 from relance.outbox.mailboxes import Sender
 from relance.outbox.models import Status
 from relance.outbox.services import POSTED, Draft, Line
-
-# The same days and often the same amounts come back in thousands of messages.
-_money_words = lru_cache(maxsize=4096)(wording.money_words)
-
-
-@lru_cache(maxsize=4096)
-def _dated(day: date, language: str | None) -> str:
-    return wording.date_words(day, _)
-
-
-def _date_words(day: date) -> str:
-    """The day in the language that is active: the customer's."""
-    return _dated(day, get_language())
 
 
 class Wanted(NamedTuple):
@@ -79,6 +60,7 @@ class Book(NamedTuple):
     consents: dict[tuple[int, int], Consent]
     bare: set[int]
     functions: dict[tuple[engine.Id, int], list[str]]
+    enclosed: dict[tuple[int, int], enclosures.Enclosed]
 
     def addressed_first(self, action: engine.Action) -> list[str]:
         """The functions of contacts that the level of this action writes to first."""
@@ -86,7 +68,7 @@ class Book(NamedTuple):
 
 
 def open_book(organisation: Organisation, wanted: Sequence[Wanted]) -> Book:
-    """Read what is needed to write all of `wanted`, in six queries at most."""
+    """Read what is needed to write all of `wanted`, in seven queries at most."""
     customer_ids = {w.action.customer for w in wanted}
     invoice_ids = {key for w in wanted for key in w.action.invoices}
     customers = Customer.objects.filter(organisation=organisation).in_bulk(customer_ids)
@@ -109,6 +91,7 @@ def open_book(organisation: Organisation, wanted: Sequence[Wanted]) -> Book:
     words: dict[tuple[int, int], Words] = {}
     consents: dict[tuple[int, int], Consent] = {}
     functions: dict[tuple[engine.Id, int], list[str]] = {}
+    templates: dict[tuple[int, int], tuple[int, bool]] = {}
     for (
         plan,
         level,
@@ -118,6 +101,7 @@ def open_book(organisation: Organisation, wanted: Sequence[Wanted]) -> Book:
         body,
         to_confirm,
         send_bare,
+        with_rib,
     ) in Step.objects.filter(
         organisation=organisation, plan_id__in={w.action.plan for w in wanted}
     ).values_list(
@@ -129,10 +113,12 @@ def open_book(organisation: Organisation, wanted: Sequence[Wanted]) -> Book:
         "template__body",
         "to_confirm",
         "send_without_pdf",
+        "template__with_rib",
     ):
         functions[plan, level] = [fold(name) for name in functions_first]
         if template is not None:
             words[plan, level] = Words(subject, body)
+            templates[plan, level] = (template, bool(with_rib))
             consents[plan, level] = Consent(to_confirm, not send_bare)
     bare: set[int] = set()
     if any(consent.needs_pdf for consent in consents.values()):
@@ -141,7 +127,16 @@ def open_book(organisation: Organisation, wanted: Sequence[Wanted]) -> Book:
         ).values_list("id", flat=True)
         bare = set(without)
     return Book(
-        organisation, customers, contacts, favourites, sites, words, consents, bare, functions
+        organisation,
+        customers,
+        contacts,
+        favourites,
+        sites,
+        words,
+        consents,
+        bare,
+        functions,
+        enclosures.read(templates),
     )
 
 
@@ -195,81 +190,25 @@ def values(
         "entreprise.nom": organisation.name,
         "entreprise.iban": organisation.iban,
         "signature": signature or organisation.signature or organisation.name,
-        "date": _date_words(on),
-        "date_limite": _date_words(formal_notice.deadline(on)),
+        "date": date_words(on),
+        "date_limite": date_words(formal_notice.deadline(on)),
         "niveau": action.name,
-        "montant": _money_words(action.amount, action.currency),
+        "montant": money_words(action.amount, action.currency),
         "nombre_factures": str(len(invoices)),
         "factures": ", ".join(invoice.number for invoice in invoices),
         "retard": str(max(late, 0)),
-        "derniere_relance": _date_words(max(contacts)) if contacts else "",
+        "derniere_relance": date_words(max(contacts)) if contacts else "",
     }
     if not invoices:  # a campaign may speak of something else
         return templating.Values(names, {"tableau_factures": ("", "")})
     carrier = next((i for i in invoices if i.id == action.reference), invoices[0])
     names |= {
         "facture.numero": carrier.number,
-        "facture.date": _date_words(carrier.issued),
-        "facture.echeance": _date_words(carrier.due),
-        "facture.reste_du": _money_words(carrier.balance, carrier.currency),
+        "facture.date": date_words(carrier.issued),
+        "facture.echeance": date_words(carrier.due),
+        "facture.reste_du": money_words(carrier.balance, carrier.currency),
     }
     return templating.Values(names, {"tableau_factures": table(invoices, action.amount)})
-
-
-_BODY = (
-    "margin:0;padding:24px;background:#ffffff;color:#1f1c19;"
-    "font:15px/1.5 -apple-system,'Segoe UI',Roboto,Arial,sans-serif"
-)
-_TABLE = "border-collapse:collapse;width:100%;max-width:600px;margin:0 0 14px"
-_HEAD = (
-    "text-align:left;font-weight:500;color:#544e47;border-bottom:1px solid #cfc8bc;"
-    "padding:4px 8px 4px 0"
-)
-_CELL = "border-bottom:1px solid #e7e2da;padding:4px 8px 4px 0"
-_TOTAL = "font-weight:600;padding:4px 8px 4px 0"
-_RIGHT = "text-align:right;white-space:nowrap;padding-right:0"
-
-
-@lru_cache(maxsize=16)
-def _headings(language: str | None) -> tuple[str, str, str, str]:
-    """The fixed words of the table, looked up once per language of the process."""
-    return _("Facture"), _("Échéance"), _("Reste dû"), _("Total à régler")
-
-
-def table(invoices: Sequence[engine.Invoice], amount: int) -> tuple[str, str]:
-    """The table of invoices as aligned text and as HTML."""
-    *head, total_words = _headings(get_language())
-    rows = [(i.number, _date_words(i.due), _money_words(i.balance, i.currency)) for i in invoices]
-    total = (total_words, "", _money_words(amount, invoices[0].currency))
-    lines = [head, *rows, total]
-    widths = [max(len(line[column]) for line in lines) for column in range(3)]
-    text = "\n".join(
-        f"{a.ljust(widths[0])}  {b.ljust(widths[1])}  {c.rjust(widths[2])}".rstrip()
-        for a, b, c in lines
-    )
-    body = "".join(
-        f'<tr><td style="{_CELL}">{escape(number)}</td><td style="{_CELL}">{due}</td>'
-        f'<td style="{_CELL};{_RIGHT}" class="amount">{balance}</td></tr>'
-        for number, due, balance in rows
-    )
-    html = (
-        f'<table class="invoices" style="{_TABLE}"><thead><tr><th style="{_HEAD}">{head[0]}</th>'
-        f'<th style="{_HEAD}">{head[1]}</th>'
-        f'<th style="{_HEAD};{_RIGHT}" class="amount">{head[2]}</th></tr></thead>'
-        f'<tbody>{body}</tbody><tfoot><tr><td colspan="2" style="{_TOTAL}">{total[0]}</td>'
-        f'<td style="{_TOTAL};{_RIGHT}" class="amount">{total[2]}</td></tr></tfoot></table>'
-    )
-    return text, html
-
-
-def page(subject: str, body: str, language: str) -> str:
-    """A whole HTML mail, its styles on the elements: readable in the plainest client."""
-    return (
-        f'<!doctype html><html lang="{escape(language)}"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        f"<title>{escape(subject)}</title></head>"
-        f'<body style="{_BODY}"><div style="max-width:600px">{body}</div></body></html>'
-    )
 
 
 def write(
@@ -297,7 +236,7 @@ def letter(
     registered: bool = False,
 ) -> dict[str, Any]:
     """The letter of one action as data for the printer (see `letters.compose`)."""
-    action, money = wanted.action, _money_words
+    action, money = wanted.action, money_words
     keys = [int(key) for key in action.invoices]
     to = recipients(book, int(action.customer), keys, book.addressed_first(action))
     chosen = words or book.words[int(action.plan), action.level]
@@ -313,8 +252,8 @@ def letter(
             customer,
             subject=templating.render(chosen.subject, "", filling).subject,
             pieces=templating.pieces(chosen.body, filling),
-            table=letters.plain_table(asked, action.amount, action.currency, _date_words, money),
-            date_words=_date_words(on),
+            table=letters.plain_table(asked, action.amount, action.currency, date_words, money),
+            date_words=date_words(on),
             currency=action.currency,
             signature=filling.names["signature"],
             attention=_attention(book, customer, keys),
@@ -359,36 +298,33 @@ def drafts(
 ) -> list[Draft]:
     """Rendered drafts for `wanted`, in the same order, ready for `outbox.queue`.
 
-    `channel` replaces the step's own (D-09): email, letter or registered_letter. `words` replace
-    those of the step's template: for all, or by (plan, level). A letter is addressed to a place:
-    its `recipients` are empty, and `letter["to"]` too when the customer has no postal address
-    (the outbox then refuses it with NO_ADDRESS). Without `sender` they leave from where
-    `mailboxes` says by default: a person's own choice, or the organisation's (S2-19, S4-05).
+    `channel` replaces the step's own (D-09): email, letter, or registered_letter. `words`
+    replace those of the step's template: for all, or by (plan, level). A letter is addressed to a
+    place: its `recipients` are empty, and `letter["to"]` too when the customer has no postal
+    address (the outbox then refuses it with NO_ADDRESS). Without `sender` they leave from where
+    `mailboxes` says by default: a person's own choice, or the plan's, or the organisation's
+    (S2-19, S4-05).
     """
     book = open_book(organisation, wanted)
-    if sender is None and made_by is not None:
-        sender = mailboxes.sender_of(organisation, made_by)
-    origin = sender or mailboxes.automatic_sender(organisation)
-    replies = _replies(book, origin) if made_by is None else {}
+    start = origins.open_origins(
+        organisation, {w.action.plan for w in wanted}, book.customers, made_by, sender
+    )
+    own = enclosures.given(organisation, book.enclosed, now=not_before)
     made = []
     for item in wanted:
         step = (int(item.action.plan), item.action.level)
         chosen = words.get(step) if isinstance(words, Mapping) else words
         method = channel or item.action.channel
-        draft = _draft(book, item, on, not_before, made_by, chosen, method, origin)
-        reply_to = replies.get(draft.debtor_id, origin.reply_to)
-        draft = replace(draft, action_id=action_id, batch_id=batch_id, reply_to=reply_to)
+        draft = _draft(book, item, on, not_before, made_by, chosen, method, start.of(step[0]))
+        draft = replace(
+            draft,
+            action_id=action_id,
+            batch_id=batch_id,
+            reply_to=start.reply_to(step[0], draft.debtor_id),
+            enclosed=own.get(step, ()) if draft.channel == Channel.EMAIL else (),
+        )
         made.append(draft)
     return made
-
-
-def _replies(book: Book, origin: Sender) -> dict[int, str]:
-    """Who reads the replies to automatic messages of the system's address, by customer (S2-21)."""
-    if origin.reply_to or origin.key != mailboxes.SYSTEM:
-        return {}
-    managers = {pk: customer.manager_id for pk, customer in book.customers.items()}
-    readers = mailboxes.readers_of(book.organisation, managers.values())
-    return {pk: readers[manager] for pk, manager in managers.items()}
 
 
 def _draft(
@@ -473,15 +409,3 @@ def cycle(case: engine.Case, action: engine.Action, reference: engine.Id) -> int
 def text_of(template: Template) -> Words:
     """The words of a stored template."""
     return Words(template.subject, template.body)
-
-
-def fragment(html: str) -> str:
-    """The body of a stored mail, cleaned for showing inside a page of ours (styles dropped)."""
-    return mark_safe(  # noqa: S308 - nh3 is what makes it safe
-        nh3.clean(
-            html,
-            tags={"p", "br", "strong", "em", "table", "thead", "tbody", "tfoot", "tr", "th", "td"},
-            attributes={"table": {"class"}, "td": {"class", "colspan"}, "th": {"class"}},
-            clean_content_tags={"script", "style", "title", "head"},
-        )
-    )

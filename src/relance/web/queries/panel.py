@@ -12,6 +12,7 @@ from relance.dunning import services
 from relance.dunning.facts.gather import rules_of
 from relance.dunning.models import Action, Channel, Entry, Step
 from relance.dunning.wording import letters, messages, templating
+from relance.dunning.wording.sheet import fragment
 from relance.engine import model as engine
 from relance.engine import wording
 from relance.engine.decide import decide
@@ -168,7 +169,7 @@ def sheet(
         origin.sender.replace('"', ""),
         to,
         rendered.subject,
-        messages.fragment(rendered.html),
+        fragment(rendered.html),
         rendered.text,
         names,
     )

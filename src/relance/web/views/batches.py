@@ -18,7 +18,7 @@ from relance.dunning.lots.batches import Pace
 from relance.dunning.lots.selection import Criteria
 from relance.dunning.models import Batch, BatchLine
 from relance.dunning.services import Refused, relances
-from relance.dunning.wording.messages import fragment
+from relance.dunning.wording.sheet import fragment
 from relance.ledger.models import Customer
 from relance.web import french
 from relance.web.queries import batches as reading

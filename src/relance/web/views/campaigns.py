@@ -23,7 +23,7 @@ from relance.dunning.lots.campaigns import Item, Wish
 from relance.dunning.models import Batch, Plan, Template
 from relance.dunning.services import Refused
 from relance.dunning.services.managers import possible_managers
-from relance.dunning.wording import messages, templating
+from relance.dunning.wording import sheet, templating
 from relance.ledger.models import Customer, Invoice
 from relance.outbox.channels.base import DeliveryError
 from relance.outbox.mailboxes import UnknownSenderError
@@ -289,7 +289,7 @@ def _read(found: tuple[Item, Draft] | None) -> dict[str, Any]:
         "item": item,
         "why": reads.reason_words(item.code, item.detail) if item.code else "",
         "draft": draft,
-        "text": messages.fragment(draft.html),
+        "text": sheet.fragment(draft.html),
     }
 
 

@@ -15,7 +15,7 @@ from relance.dunning.by_hand.gates import Answer, Ask
 from relance.dunning.models import Step, ToChase
 from relance.dunning.services import Refused, relances
 from relance.dunning.services.marking import who_was_first
-from relance.dunning.wording import messages, templating
+from relance.dunning.wording import messages, sheet, templating
 from relance.dunning.wording.methods import words_for
 from relance.ledger.models import Contact, Invoice, Site
 from relance.outbox import mailboxes
@@ -396,6 +396,6 @@ def _sheet(access: Access, draft: Draft) -> Sheet:
         draft.sender.replace('"', ""),
         draft.recipients,
         draft.subject,
-        messages.fragment(draft.html),
+        sheet.fragment(draft.html),
         [attached_name(number, path) for number, path in documents],
     )

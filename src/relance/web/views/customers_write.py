@@ -23,6 +23,7 @@ from relance.dunning.services.plans import save_template
 from relance.dunning.services.undo import cancel_message
 from relance.dunning.wording import letters, templating
 from relance.dunning.wording import messages as writing
+from relance.dunning.wording.sheet import fragment
 from relance.ledger.models import Customer, Invoice
 from relance.outbox import mailboxes, print_runs
 from relance.outbox import services as outbox
@@ -263,7 +264,7 @@ def sheet(draft: outbox.Draft, chosen: list[Invoice]) -> dict[str, Any]:
     return {
         "draft": draft,
         "subject": draft.subject,
-        "body": writing.fragment(draft.html),
+        "body": fragment(draft.html),
         "attachments": []
         if draft.letter
         else [
@@ -342,7 +343,7 @@ def customer_preview(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         "today": today,
         "planned": planned,
         "draft": draft,
-        "body": writing.fragment(draft.html),
+        "body": fragment(draft.html),
         "attachments": [one.number for one in documents.order_by("due", "number")],
     }
     return render(request, "customers/preview.html", context)

@@ -21,6 +21,7 @@ from relance.dunning import services
 from relance.dunning.models import Outlook
 from relance.dunning.services import departures as deeds
 from relance.dunning.wording import messages as writing
+from relance.dunning.wording import sheet
 from relance.ledger.models import Customer
 from relance.ledger.services import LedgerError
 from relance.outbox import services as outbox
@@ -208,7 +209,7 @@ def _panel(
         attachments = message.lines.exclude(invoice__document="")
         context |= {
             "letters": [],
-            "body": writing.fragment(message.html),
+            "body": sheet.fragment(message.html),
             "attachments": list(attachments.values_list("invoice__number", flat=True)),
             "bare": reading.bare_invoices(message) if message.reason == "MISSING_PDF" else [],
             "may_release": message.status in (Status.DRAFT, Status.TO_APPROVE),

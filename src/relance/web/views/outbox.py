@@ -17,7 +17,7 @@ from relance.accounts.models import DunningRole
 from relance.dunning.services import Refused
 from relance.dunning.services.switch import switch_sending
 from relance.dunning.services.undo import cancel_message
-from relance.dunning.wording import messages as writing
+from relance.dunning.wording import sheet
 from relance.outbox import doors
 from relance.outbox import services as outbox
 from relance.outbox.channels.base import DeliveryError

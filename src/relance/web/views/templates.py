@@ -19,7 +19,7 @@ from relance.dunning.models import Channel, Plan, Step, Template
 from relance.dunning.plans import starters
 from relance.dunning.services import Refused, free_message
 from relance.dunning.services.plans import delete_template, save_template
-from relance.dunning.wording import messages, templating
+from relance.dunning.wording import messages, sheet, templating
 from relance.dunning.wording.methods import levels_by_name, words_for
 from relance.engine.wording import date_words
 from relance.ledger.models import Customer, Invoice
@@ -285,7 +285,7 @@ def _preview(
     )
     return shown | {
         "rendered": rendered,
-        "body": messages.fragment(rendered.html),
+        "body": sheet.fragment(rendered.html),
         "to": to,
         "by_mail": channel == Channel.EMAIL,
         "has_subject": channel not in (Channel.SMS, Channel.CALL, Channel.TASK),
