@@ -93,7 +93,7 @@ def test_the_list_costs_the_same_for_one_plan_or_many(
     for n in range(20):
         Plan.objects.create(organisation=organisation, name=f"Plan {n}")
 
-    with django_assert_max_num_queries(23):
+    with django_assert_max_num_queries(25):
         camille.get(f"{D}/plans/")
 
 
@@ -141,7 +141,7 @@ def test_a_level_that_the_next_one_overtakes_is_said(camille: Client, plan: Plan
 def test_the_page_costs_the_same_with_many_levels(
     camille: Client, plan: Plan, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_max_num_queries(27):
+    with django_assert_max_num_queries(31):
         camille.get(f"{D}/plans/{plan.pk}/")
 
 
@@ -201,7 +201,7 @@ def test_a_call_waits_for_a_person_and_says_why(camille: Client, plan: Plan) -> 
 
     cell = text.split('id="automatic-2"')[1].split("</div>")[0]
     assert "disabled" in cell
-    assert "Seul l’e-mail part tout seul" in cell
+    assert "Il partira tout seul avec un prestataire" in cell
 
 
 def test_a_level_without_a_template_is_warned(camille: Client, plan: Plan) -> None:
@@ -290,7 +290,7 @@ def test_a_refused_plan_keeps_all_that_was_typed(camille: Client, plan: Plan) ->
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"niveau-3-automatic": "on"}, "Seul l’e-mail part tout seul"),
+        ({"niveau-3-automatic": "on"}, "Seuls l’e-mail, le courrier simple et le SMS partent"),
         ({"niveau-0-repeat_every": "7"}, "seul le dernier niveau peut se répéter"),
         ({"niveau-0-trigger": "previous"}, "Le premier niveau ne peut pas compter"),
         ({"min_contact_days": "31"}, "va de 0 à 30 jours"),

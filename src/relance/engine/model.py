@@ -57,7 +57,7 @@ INVOICE_CODES = (
 )
 ACTION_CODES = ("REPLACED",)
 """Why an open action is withdrawn when nothing forbids it: another step or reference took its place."""
-SENDING_CODES = ("SENDING_OFF", "DATA_TOO_OLD", "OUTSIDE_HOURS")
+SENDING_CODES = ("SENDING_OFF", "DATA_TOO_OLD", "OUTSIDE_HOURS", "QUIET_HOURS", "NO_PROVIDER")
 REASON_CODES = CUSTOMER_CODES + CARRIER_CODES + INVOICE_CODES + ACTION_CODES + SENDING_CODES
 
 NO_CREDITS: Mapping[str, int] = MappingProxyType({})

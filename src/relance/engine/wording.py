@@ -98,6 +98,8 @@ SENTENCES: Final[dict[str, str]] = {
         " peut-être."
     ),
     "OUTSIDE_HOURS": _("Les relances partent à l’heure choisie par l’organisation."),
+    "QUIET_HOURS": _("Les SMS ne partent que de 8\u00a0h à 20\u00a0h, les jours ouvrés."),
+    "NO_PROVIDER": _("Aucun prestataire n’est raccordé pour ce canal."),
 }
 
 ADVICE: Final[dict[str, str]] = {
@@ -135,6 +137,8 @@ ADVICE: Final[dict[str, str]] = {
     "SENDING_OFF": _("Remettez les envois en marche dans les paramètres."),
     "DATA_TOO_OLD": _("Importez un fichier récent pour que les relances repartent."),
     "OUTSIDE_HOURS": _("Rien à faire\u00a0: l’envoi se fera à cette heure."),
+    "QUIET_HOURS": _("Rien à faire\u00a0: il partira à 8\u00a0h, le prochain jour ouvré."),
+    "NO_PROVIDER": _("Raccordez un prestataire dans Paramètres, Canaux."),
 }
 
 

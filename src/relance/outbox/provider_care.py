@@ -8,7 +8,6 @@ from django.core.files.base import ContentFile
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Case, Q, Value, When
 
-from relance.accounts.models import Organisation
 from relance.outbox.channels import tracking
 from relance.outbox.channels.tracking import Event, Proof, Taken
 from relance.outbox.models import POSTED, WAITING, Message, Status
@@ -147,11 +146,9 @@ def reachable(channels: Sequence[str]) -> Q:
     return others | (posted & (Q(channel="letter") | Q(automatic=False)))
 
 
-def leaves_alone(organisation: Organisation) -> frozenset[str]:
+def leaves_alone(organisation_id: int) -> frozenset[str]:
     """The channels whose automatic steps leave by themselves: e-mail, and those with an account."""
-    found = {"email"}
-    if PostalAccount.objects.filter(organisation=organisation, active=True).exists():
-        found.add("letter")
-    if SmsAccount.objects.filter(organisation=organisation, active=True).exists():
-        found.add("sms")
-    return frozenset(found)
+    posts = PostalAccount.objects.filter(organisation=organisation_id, active=True)
+    texts = SmsAccount.objects.filter(organisation=organisation_id, active=True)
+    found = posts.values_list(Value("letter")).union(texts.values_list(Value("sms")))
+    return frozenset({"email", *(name for (name,) in found)})

@@ -121,6 +121,10 @@ def held_words(message: Message) -> str:
             "Sa boîte d’envoi a atteint sa limite par minute. Il attend son tour, sans perdre "
             "d’essai."
         ),
+        "QUIET_HOURS": _(
+            "Les SMS ne partent que de 8 h à 20 h, les jours ouvrés : il attend la "
+            "prochaine heure permise."
+        ),
         "DATA_TOO_OLD": _("Le dernier import est trop ancien : il partira après le prochain."),
         "MAILBOX_DAY": _(
             "Sa boîte d’envoi a atteint sa limite de messages en 24 heures. Il attend son tour, "

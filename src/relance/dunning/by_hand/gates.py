@@ -132,11 +132,13 @@ def answer(
     taken: Mapping[int, str],
     channel: str,
     templates: Collection[tuple[int, int]],
+    sms_ready: bool = False,
 ) -> Answer:
     """What can leave of `ask` on local date `on` by `channel`, and why the rest cannot.
 
     `taken`: who is already chasing an invoice (a message on its way), by invoice id.
-    `templates`: the (plan, level) that have words for this channel (D-09).
+    `templates`: the (plan, level) that have words for this channel (D-09). `sms_ready`: an
+    account sends SMS.
     """
     stop = customer_refusal(case, on)
     known = {int(invoice.id): invoice for invoice in case.invoices}
@@ -148,7 +150,7 @@ def answer(
             refusals.append(refusal)
         else:
             free.append(known[key])
-    stop = stop or _common_stop(free, ask, case, channel)
+    stop = stop or _common_stop(free, ask, case, channel, sms_ready)
     if stop or not free or case.plan is None:
         return Answer(ask, case, None, (stop, *refusals) if stop else tuple(refusals), ())
     carriers = [one for one in free if ask.carriers is None or int(one.id) in ask.carriers]
@@ -192,16 +194,16 @@ def chased_on(case: engine.Case, invoice: int, on: date, past: Past | None) -> b
 
 
 def _common_stop(
-    free: Sequence[engine.Invoice], ask: Ask, case: engine.Case, channel: str
+    free: Sequence[engine.Invoice], ask: Ask, case: engine.Case, channel: str, sms_ready: bool
 ) -> Reason | None:
     if len({one.currency for one in free}) > 1:
         return Reason("TWO_CURRENCIES")
     if free and ask.carriers is not None and not any(int(one.id) in ask.carriers for one in free):
         return Reason("SETTLED", {}, None, ask.carriers[0])
-    if channel == "sms":
+    if channel == "sms" and not sms_ready:
         return Reason("NO_PROVIDER")
     if channel in case.unreachable and not ask.recipients:
-        return Reason("NO_ADDRESS" if channel != "email" else "NO_EMAIL")
+        return Reason({"email": "NO_EMAIL", "sms": "NO_PHONE"}.get(channel, "NO_ADDRESS"))
     return None
 
 

@@ -16,15 +16,15 @@ from relance.dunning.daily.bounces import bounced
 from relance.dunning.daily.rechecking import Origin, origin_of, recheck_some, stopped_facts
 from relance.dunning.daily.refreshing import refresh
 from relance.dunning.facts import sending
-from relance.dunning.facts.hours import due_now, next_departure
+from relance.dunning.facts.hours import due_now, next_departure, quiet_until
 from relance.dunning.facts.levels_shown import save_chases
 from relance.dunning.models import Action, Entry, InvoiceChase
 from relance.history import services as history
 from relance.history.services import Fact
 from relance.ledger import services as ledger
-from relance.outbox.delivery import Hooks, Postpone, Verdict
+from relance.outbox.delivery import Cancel, Hooks, Postpone, Verdict
 from relance.outbox.diversion import UNDONE
-from relance.outbox.models import Attempt, Message, MessageInvoice, Status
+from relance.outbox.models import Attempt, Message, MessageInvoice, SmsAccount, Status
 
 LOOK_AGAIN = timedelta(hours=1)
 """What waits for a fresh import is looked at again so often."""
@@ -58,6 +58,10 @@ def recheck(batch: Sequence[Message], now: datetime, *, by_day: bool = False) ->
             late = {m.pk for m in mine if m.automatic}
             verdicts |= {key: Postpone(morning, "OUTSIDE_HOURS") for key in late}
             mine = [m for m in mine if m.pk not in late]
+        if texts := [m for m in mine if m.channel == "sms"]:
+            found = _sms_verdicts(organisation, texts, now)
+            verdicts |= found
+            mine = [m for m in mine if m.pk not in found]
         if any(m.automatic for m in mine):
             stopped = sending.stop(organisation, on)
             if stopped and stopped.code == "DATA_TOO_OLD":
@@ -69,6 +73,18 @@ def recheck(batch: Sequence[Message], now: datetime, *, by_day: bool = False) ->
             if some:
                 verdicts |= recheck_some(organisation, on, some, origin)
     return verdicts
+
+
+def _sms_verdicts(
+    organisation: Organisation, texts: Sequence[Message], now: datetime
+) -> dict[int, Verdict]:
+    """No SMS at night nor on days off (B4), and none at all once its account is switched off."""
+    if organisation.test_to:
+        return {}
+    if not SmsAccount.objects.filter(organisation=organisation, active=True).exists():
+        return {message.pk: Cancel("NO_PROVIDER") for message in texts}
+    until = quiet_until(organisation, now)
+    return {message.pk: Postpone(until, "QUIET_HOURS") for message in texts} if until else {}
 
 
 def record(sent: Sequence[Message]) -> None:

@@ -32,6 +32,7 @@ from relance.engine import model as engine
 from relance.engine.decide import decide
 from relance.engine.deeds import done
 from relance.ledger import services as ledger
+from relance.ledger.models import Customer
 from relance.outbox import services as outbox
 
 log = logging.getLogger(__name__)
@@ -174,8 +175,15 @@ def _foresee_leaving(organisation: Organisation, on: date, decided: Decided) -> 
 def _refuse_addresses(
     organisation: Organisation, task: Task, refused: Sequence[outbox.Refusal]
 ) -> None:
-    """An address that no mail can be sent to is marked: the next pass asks a person (D-12)."""
+    """What no message can be sent to is marked: the next pass asks a person (D-12).
+
+    An address of mail, a number that is no mobile, a place that the post would not find.
+    """
     for refusal in refused:
+        if refusal.code in ("NO_PHONE", "NO_ADDRESS"):
+            mark = ledger.refuse_phone if refusal.code == "NO_PHONE" else ledger.refuse_place
+            customer = Customer.objects.get(pk=refusal.draft.debtor_id)
+            mark(customer=customer, on=task.on, now=task.now, reason=refusal.detail)
         if refusal.code == "BAD_ADDRESS":
             ledger.refuse_address(
                 organisation=organisation,

@@ -14,14 +14,15 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import CharField, F, IntegerField, Q, QuerySet, Sum
+from django.db.models import CharField, Exists, F, IntegerField, Q, QuerySet, Sum
 from django.db.models.functions import Cast
 
 from relance.accounts.models import Organisation
 from relance.dunning.models import Assignment, Entry, Plan, Step
 from relance.engine import model as engine
 from relance.ledger.models import Contact, Credit, Customer, Dispute, Hold, Invoice, Payment
-from relance.outbox.models import MessageInvoice, Status
+from relance.outbox.models import MessageInvoice, PostalAccount, SmsAccount, Status
+from relance.outbox.provider_care import leaves_alone
 
 IN_FLIGHT = (
     Status.TO_APPROVE,
@@ -36,8 +37,6 @@ HELD = (Status.DRAFT, Status.TO_APPROVE)
 
 So the plan neither writes it again nor goes on behind its back.
 """
-# Letters and SMS wait for a person until they have a provider.
-LEAVES_ALONE = frozenset({"email"})
 
 
 class Days(dict[Any, Any]):
@@ -107,8 +106,15 @@ def rules_of(organisation: Organisation) -> engine.Rules:
     )
 
 
-def to_engine(plan: Plan, steps: Sequence[Step]) -> engine.Plan:
-    """A stored plan as engine tuples; a channel without provider is left to a person."""
+def to_engine(
+    plan: Plan, steps: Sequence[Step], alone: Collection[str] | None = None
+) -> engine.Plan:
+    """A stored plan as engine tuples; a channel without provider is left to a person.
+
+    `alone`: the channels that have one, when they are known already.
+    """
+    if alone is None:
+        alone = leaves_alone(plan.organisation_id)
     return engine.Plan(
         id=plan.pk,
         scope=plan.scope,  # type: ignore[arg-type]
@@ -120,7 +126,7 @@ def to_engine(plan: Plan, steps: Sequence[Step]) -> engine.Plan:
                 anchor=step.anchor,  # type: ignore[arg-type]
                 days=step.days,
                 channel=step.channel,  # type: ignore[arg-type]
-                automatic=step.automatic and step.channel in LEAVES_ALONE,
+                automatic=step.automatic and step.channel in alone,
                 repeat_every=step.repeat_every,
                 has_template=step.template_id is not None
                 or step.channel not in engine.ADDRESSED_CHANNELS,
@@ -137,8 +143,20 @@ def to_engine(plan: Plan, steps: Sequence[Step]) -> engine.Plan:
 
 def plans_of(organisation: Organisation) -> dict[int, engine.Plan]:
     """Every plan of the organisation by id."""
-    plans = Plan.objects.filter(organisation=organisation).prefetch_related("steps")
-    return {plan.pk: to_engine(plan, list(plan.steps.all())) for plan in plans}
+    plans = list(
+        Plan.objects.filter(organisation=organisation)
+        .annotate(
+            posted=Exists(PostalAccount.objects.filter(organisation=organisation, active=True)),
+            texted=Exists(SmsAccount.objects.filter(organisation=organisation, active=True)),
+        )
+        .prefetch_related("steps")
+    )
+    found: dict[int, engine.Plan] = {}
+    for plan in plans:
+        alone = {"email"} | ({"letter"} if plan.posted else set())
+        alone |= {"sms"} if plan.texted else set()
+        found[plan.pk] = to_engine(plan, list(plan.steps.all()), alone)
+    return found
 
 
 def cases(
@@ -174,14 +192,17 @@ def cases(
             "email",
             day_of("email_invalid_since"),
             "phone",
+            day_of("phone_invalid_since"),
             "postcode",
+            day_of("address_invalid_since"),
         )
     )
     followed = dict(
         read(Assignment.objects.filter(window.q()).values_list("customer_id", "plan_id"))
     )
     empty: tuple[Any, ...] = ()
-    for key, excluded, review, hold, judgment, email, bad, phone, postcode in read(customers):
+    for row in read(customers):
+        key, excluded, review, hold, judgment, email, bad, phone, dead, postcode, left = row
         has_email = (email and bad is None) or key in reachable
         yield engine.Case(
             key,
@@ -192,7 +213,9 @@ def cases(
             bool(excluded or review),
             holds[key] if key in holds else days[hold],
             days[judgment],
-            _UNREACHABLE[bool(has_email), bool(phone), bool(postcode)],
+            _UNREACHABLE[
+                bool(has_email), bool(phone and dead is None), bool(postcode and left is None)
+            ],
         )
 
 

@@ -1,6 +1,7 @@
 """When automatic messages may leave: the organisation's hour, working days, evening (D-14)."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from relance.accounts import clock
 from relance.accounts.models import Organisation
@@ -17,6 +18,23 @@ def due_now(organisation: Organisation, on: date, now: datetime) -> bool:
         hours=max(1, LATEST_HOUR - organisation.send_at.hour)
     )
     return start <= now < latest
+
+
+SMS_FROM, SMS_UNTIL = 8, 20
+"""Local hours of SMS, on working days (B4): a relance is no advertisement, and no alarm clock."""
+
+
+def quiet_until(organisation: Organisation, now: datetime) -> datetime | None:
+    """When an SMS may leave again (UTC); None when it may now. Pure but for its two arguments."""
+    zone = ZoneInfo(organisation.timezone)
+    local = now.astimezone(zone)
+    on = local.date()
+    if is_working_day(organisation.zone, on) and SMS_FROM <= local.hour < SMS_UNTIL:
+        return None
+    if local.hour >= SMS_FROM:
+        on += timedelta(days=1)
+    on = next_working_day(organisation.zone, on)
+    return datetime.combine(on, time(SMS_FROM), zone).astimezone(UTC)
 
 
 def next_departure(organisation: Organisation, now: datetime) -> datetime:

@@ -27,6 +27,7 @@ from relance.engine import model as engine
 from relance.engine.review import recheck
 from relance.outbox import services as outbox
 from relance.outbox.models import Message
+from relance.outbox.provider_care import leaves_alone
 from relance.outbox.services import POSTED
 
 BY_MESSAGE = (Channel.EMAIL, *POSTED)
@@ -111,8 +112,18 @@ def send_action(
             words=words,
             action_id=action.pk,
         )
-    if draft.letter:  # it waits to be printed; `queue_one` refuses one without address
-        return queue_one(draft, now=now)
+    alone = leaves_alone(action.organisation_id)
+    if draft.channel == Channel.SMS and Channel.SMS not in alone:
+        raise Refused(
+            _("Aucun opérateur de SMS n’est raccordé : envoyez-le de votre téléphone."),
+            "NO_PROVIDER",
+        )
+    if draft.letter or draft.channel == Channel.SMS:
+        # a letter waits to be printed, or leaves by the provider; `queue_one` refuses one without
+        # address
+        posted = draft.letter and Channel.LETTER in alone
+        undo = timedelta(seconds=UNDO_SECONDS if posted or not draft.letter else 0)
+        return queue_one(replace(draft, not_before=now + undo), now=now)
     to = list(recipients) or draft.recipients
     if not to:
         raise Refused(
@@ -145,7 +156,10 @@ def complete_action(
     """
     action = _locked(action)
     _require_owner(action, actor)
-    if action.channel in BY_MESSAGE:
+    by_gateway = action.channel == Channel.SMS and Channel.SMS in leaves_alone(
+        action.organisation_id
+    )
+    if action.channel in BY_MESSAGE or by_gateway:
         _require_other_way(action, note)
     wanted = wanted_action(action, on=on)
     enter(
@@ -258,7 +272,9 @@ def _require_owner(action: Action, actor: User) -> None:
 
 def _require_other_way(action: Action, note: str) -> None:
     if not action.reason:
-        if action.channel == Channel.EMAIL:
+        if action.channel == Channel.SMS:
+            text = _("Ce SMS n’est pas parti : son niveau monte quand il part. Envoyez-le.")
+        elif action.channel == Channel.EMAIL:
             text = _("Cet e-mail n’est pas parti : son niveau monte quand il part. Envoyez-le.")
         else:
             text = _(

@@ -132,6 +132,8 @@ def queue_one(draft: outbox.Draft, *, now: datetime) -> Message:
         text = _("L’adresse « %(address)s » n’est pas valable.") % {"address": refusal.detail}
     elif refusal.code == "NO_RECIPIENT":
         text = _("Ce client n’a aucune adresse e-mail valable.")
+    elif refusal.code == "NO_PHONE":
+        text = _("Ce client n’a aucun numéro de mobile valable.")
     elif refusal.code == "NO_ADDRESS":
         text = _("Ce client n’a pas d’adresse postale complète : rue, code postal et ville.")
         text = f"{text} {refusal.detail}".strip()

@@ -31,9 +31,10 @@ from relance.ledger.models import Customer, Invoice
 from relance.outbox import mailboxes
 from relance.outbox import services as outbox
 from relance.outbox.models import Message, MessageInvoice
+from relance.outbox.provider_care import leaves_alone
 
 METHODS = (Channel.LETTER, Channel.EMAIL, Channel.SMS)
-"""How a relance may be sent by lot (S1-07); SMS waits for a provider and says so."""
+"""How a relance may be sent by lot (S1-07); SMS without a provider says so."""
 
 
 class Outcome(NamedTuple):
@@ -142,6 +143,7 @@ def answers(
     written = set(words_for(organisation, plans, channel))
     if words is not None:
         written = {(plan, step.level) for plan, one in plans.items() for step in one.steps}
+    sms_ready = channel == Channel.SMS and channel in leaves_alone(organisation.pk)
     found = [
         gates.answer(
             ask,
@@ -152,6 +154,7 @@ def answers(
             taken=taken,
             channel=channel,
             templates=written,
+            sms_ready=sms_ready,
         )
         for ask in asks
     ]
@@ -343,7 +346,9 @@ def sentence(reason: Reason) -> str:
         case "NO_ADDRESS":
             return _("Aucune adresse postale complète.")
         case "NO_PROVIDER":
-            return _("Aucun opérateur de SMS n’est encore raccordé.")
+            return _("Aucun opérateur de SMS n’est raccordé.")
+        case "NO_PHONE":
+            return _("Aucun numéro de mobile valable.")
         case "NO_SENDER":
             return _("La personne qui avait préparé cet envoi ne peut plus agir dans ce dossier.")
         case "TWO_CURRENCIES":
@@ -374,7 +379,9 @@ def advice(code: str) -> str:
         case "ALREADY_QUEUED" | "ALREADY_TODAY" | "LEVEL_MOVED":
             return _("Relancez la recherche pour voir où en sont ses factures.")
         case "NO_PROVIDER":
-            return _("Choisissez Courrier ou Mail.")
+            return _("Raccordez-en un dans Paramètres, Canaux, ou choisissez Courrier ou Mail.")
+        case "NO_PHONE":
+            return _("Corrigez le numéro dans l’onglet Définition, ou envoyez un e-mail.")
         case "TWO_CURRENCIES":
             return _("Cochez les factures d’une seule monnaie.")
         case "NO_TEMPLATE":

@@ -12,7 +12,7 @@ from django.utils.translation import override
 
 from relance.accounts.models import Organisation, User
 from relance.dunning.models import Channel, Step, Template
-from relance.dunning.wording import enclosures, formal_notice, letters, origins, templating
+from relance.dunning.wording import enclosures, formal_notice, letters, origins, sms, templating
 from relance.dunning.wording.sheet import date_words, money_words, page, table
 from relance.engine import model as engine
 from relance.formats.text import fold
@@ -273,12 +273,13 @@ def _attention(book: Book, customer: Customer, invoices: Iterable[int]) -> str:
     return ""
 
 
-def held_back(book: Book, action: engine.Action) -> str:
+def held_back(book: Book, action: engine.Action, method: str = Channel.EMAIL) -> str:
     """Why an automatic message waits for a person: MISSING_PDF (D-15), TO_CONFIRM, or nothing."""
     consent = book.consents.get((int(action.plan), action.level))
     if consent is None:
         return ""
-    if consent.needs_pdf and any(key in book.bare for key in action.invoices):
+    attaches = consent.needs_pdf and method == Channel.EMAIL
+    if attaches and any(key in book.bare for key in action.invoices):
         return "MISSING_PDF"
     return "TO_CONFIRM" if consent.to_confirm else ""
 
@@ -298,7 +299,7 @@ def drafts(
 ) -> list[Draft]:
     """Rendered drafts for `wanted`, in the same order, ready for `outbox.queue`.
 
-    `channel` replaces the step's own (D-09): email, letter, or registered_letter. `words`
+    `channel` replaces the step's own (D-09): email, letter, registered_letter or sms. `words`
     replace those of the step's template: for all, or by (plan, level). A letter is addressed to a
     place: its `recipients` are empty, and `letter["to"]` too when the customer has no postal
     address (the outbox then refuses it with NO_ADDRESS). Without `sender` they leave from where
@@ -323,6 +324,9 @@ def drafts(
             reply_to=start.reply_to(step[0], draft.debtor_id),
             enclosed=own.get(step, ()) if draft.channel == Channel.EMAIL else (),
         )
+        if method == Channel.SMS:
+            people = book.contacts.get(draft.debtor_id, [])
+            draft = sms.as_sms(draft, book.customers[draft.debtor_id], people)
         made.append(draft)
     return made
 
@@ -344,7 +348,7 @@ def _draft(
     if method in POSTED:
         registered = method == Channel.REGISTERED_LETTER
         posted = letter(book, item, on, words=words, signature=signature, registered=registered)
-    reason = held_back(book, action) if made_by is None else ""
+    reason = held_back(book, action, method) if made_by is None else ""
     return Draft(
         organisation=organisation,
         customer_id=int(action.customer),

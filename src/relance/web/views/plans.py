@@ -28,6 +28,7 @@ from relance.dunning.services.plans import (
 from relance.engine import model as engine
 from relance.engine.plan_rules import validate_plan
 from relance.ledger.models import Customer
+from relance.outbox.provider_care import leaves_alone
 from relance.web.queries import plan_sketch, rehearsals
 from relance.web.requests import enter, moment, today_of, user_of
 from relance.web.views import plans_files, plans_rules
@@ -115,6 +116,7 @@ def _forms(
         form_kwargs={
             "templates": list(access.all(Template).order_by("name")),
             "people": [(one.pk, str(one)) for one in possible_managers(access.organisation)],
+            "alone": leaves_alone(access.organisation.pk),
             "empty_permitted": False,
         },
     )

@@ -1,16 +1,17 @@
 """The plan as typed: its own fields, and one small form per level."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from relance.dunning.facts.gather import LEAVES_ALONE
 from relance.dunning.models import Channel, Plan, Template
 from relance.dunning.services.plans import StepValues, family
+from relance.engine.model import AUTOMATIC_CHANNELS
 from relance.engine.plan_rules import PlanFault, fault_sentence
+from relance.outbox.provider_care import leaves_alone
 
 BEFORE = "before"
 TRIGGERS = [
@@ -134,9 +135,11 @@ class StepForm(forms.Form):
         *args: Any,
         templates: Sequence[Template],
         people: Sequence[tuple[int, str]] = (),
+        alone: Collection[str] = frozenset({"email"}),
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.alone = alone
         owners = self.fields["owners"]
         assert isinstance(owners, forms.ChoiceField)  # noqa: S101 - tells mypy
         owners.choices = people
@@ -148,18 +151,24 @@ class StepForm(forms.Form):
             self.fields["automatic"].widget.attrs["disabled"] = True
 
     @property
+    def waits(self) -> str:
+        """Why the chosen channel waits for a person, and what would change it."""
+        if self["channel"].value() in AUTOMATIC_CHANNELS:
+            return _(
+                "Raccordez un prestataire dans Paramètres, Canaux, pour qu’il parte tout seul."
+            )
+        return _("Seuls l’e-mail, le courrier simple et le SMS partent tout seuls.")
+
+    @property
     def may_leave_alone(self) -> bool:
         """Whether the chosen channel can go without a person."""
-        return self["channel"].value() in LEAVES_ALONE
+        return self["channel"].value() in self.alone
 
     def clean(self) -> dict[str, Any]:
         values = dict(super().clean() or self.cleaned_data)
         channel = values.get("channel", "")
-        if values.get("automatic") and channel not in LEAVES_ALONE:
-            self.add_error(
-                "automatic",
-                _("Seul l’e-mail part tout seul : ce niveau attend une personne."),
-            )
+        if values.get("automatic") and channel not in self.alone:
+            self.add_error("automatic", self.waits)
         if not values.get("automatic"):
             values["to_confirm"] = False
         typed = str(values.get("functions") or "").replace(";", ",").split(",")
@@ -238,6 +247,7 @@ StepSet = forms.formset_factory(
 
 def initial_steps(plan: Plan) -> list[dict[str, Any]]:
     """The stored levels as the forms show them."""
+    alone = leaves_alone(plan.organisation_id)
     return [
         {
             "name": step.name,
@@ -245,7 +255,7 @@ def initial_steps(plan: Plan) -> list[dict[str, Any]]:
             "trigger": BEFORE if step.days < 0 else step.anchor,
             "channel": step.channel,
             "template": step.template_id,
-            "automatic": step.automatic and step.channel in LEAVES_ALONE,
+            "automatic": step.automatic and step.channel in alone,
             "repeat_every": step.repeat_every,
             "to_confirm": step.to_confirm,
             "send_bare": step.send_without_pdf,
