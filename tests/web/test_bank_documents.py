@@ -194,3 +194,15 @@ def test_heic_photographs_are_taken(camille: Client, organisation: Organisation)
     url = f"/d/{organisation.slug}/banque/justificatifs/{document.pk}/apercu.png"
     assert camille.get(url).status_code == 200
     shutil.rmtree(document.file.storage.path("previews"), ignore_errors=True)
+
+
+def test_the_page_says_to_which_address_documents_may_be_sent(
+    camille: Client, organisation: Organisation, settings
+) -> None:
+    """Nothing is said where the installation receives no mail."""
+    page = f"/d/{organisation.slug}/banque/justificatifs/"
+    assert "Ou par e-mail" not in camille.get(page).content.decode()
+    settings.INBOUND_ADDRESS = "collect@relance.example"
+    text = camille.get(page).content.decode()
+    organisation.refresh_from_db()
+    assert f"mailto:collect+{organisation.inbound_key}@relance.example" in text

@@ -21,6 +21,7 @@ from relance.bank.services import feed
 from relance.bank.services.errors import BankRefused
 from relance.formats.amounts import Amount, parse_amount
 from relance.formats.document_kind import MAX_BYTES
+from relance.outbox.inbound.addresses import own_address
 from relance.web import french
 from relance.web.queries import bank, bank_documents
 from relance.web.requests import enter_bank, moment, today_of
@@ -96,6 +97,7 @@ def bank_documents_page(request: HttpRequest, slug: str) -> HttpResponse:
         "shown": shown,
         "accepted": ACCEPTED,
         "limit": 20,
+        "by_mail": own_address(access.organisation),
         "views": [
             ("attente", _("Sans opération")),
             ("associes", _("Associés")),
