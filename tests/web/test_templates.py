@@ -297,3 +297,21 @@ def test_a_template_that_levels_take_by_its_name_is_not_called_unused(
         organisation=organisation, name="Vœux", channel="letter", subject="x", body="y"
     )
     assert "inutilisé" in words(camille.get(f"{D}/modeles/"))
+
+
+def test_the_letter_of_a_mise_en_demeure_is_told_which_parts_it_lacks(
+    camille: Client, late: Customer
+) -> None:
+    """A10: the checklist is beside the words while they are typed; other letters have none."""
+    body = "Nous vous mettons en demeure de payer.\n\n{{ tableau_factures }}\n\n{{ signature }}"
+    letter = {"channel": "registered_letter", "subject": "Mise en demeure", "body": body}
+
+    text = preview(camille, **letter)
+
+    assert "Ce que contient une mise en demeure" in text
+    assert text.count("Il manque") == 3
+    for part in ("une date limite", "comment payer", "ce qui suivra à défaut de règlement"):
+        assert f"Il manque {part}" in text
+    assert "mise en demeure</h3>" not in preview(camille, **letter | {"channel": "email"})
+    ordinary = letter | {"subject": "Rappel", "body": "Bonjour,\n\n{{ tableau_factures }}"}
+    assert "mise en demeure</h3>" not in preview(camille, **ordinary)

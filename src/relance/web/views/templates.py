@@ -19,10 +19,11 @@ from relance.dunning.models import Channel, Plan, Step, Template
 from relance.dunning.plans import starters
 from relance.dunning.services import Refused, free_message
 from relance.dunning.services.plans import delete_template, save_template
-from relance.dunning.wording import messages, sheet, templating
+from relance.dunning.wording import formal_notice, messages, sheet, templating
 from relance.dunning.wording.methods import levels_by_name, words_for
 from relance.engine.wording import date_words
 from relance.ledger.models import Customer, Invoice
+from relance.outbox.services import POSTED
 from relance.web import french
 from relance.web.requests import enter, moment, today_of, user_of
 
@@ -267,7 +268,12 @@ def _preview(
     customer = access.get(Customer, pk=int(chosen)) if chosen.isdecimal() else None
     customer = customer or next(iter(clients), None)
     faults = [*templating.faults(subject, blocks_allowed=False), *templating.faults(body)]
-    shown: dict[str, Any] = {"customer": customer, "faults": faults if live else [], "today": on}
+    shown: dict[str, Any] = {
+        "customer": customer,
+        "faults": faults if live else [],
+        "today": on,
+        "formal": _formal(str(form["channel"].value() or ""), subject, body),
+    }
     if customer is None:
         return shown
     owed = access.all(Invoice).filter(customer=customer, balance_cents__gt=0).order_by("due")
@@ -291,6 +297,15 @@ def _preview(
         "has_subject": channel not in (Channel.SMS, Channel.CALL, Channel.TASK),
         "date": date_words(on),
     }
+
+
+def _formal(channel: str, subject: str, body: str) -> list[dict[str, Any]]:
+    """The parts of a mise en demeure (A10) and whether this letter holds them; else nothing."""
+    if channel not in POSTED or not formal_notice.is_formal(subject, body):
+        return []
+    names = templating.names_of(f"{subject} {body}")
+    missing = {part.code for part in formal_notice.lacks(subject, body, names)}
+    return [{"label": part.label, "missing": part.code in missing} for part in formal_notice.PARTS]
 
 
 urlpatterns = [
