@@ -19,7 +19,7 @@ from relance.outbox.models import Message, Status
 from relance.web import french
 from relance.web.banners import banners
 from relance.web.firm_context import firm_shell
-from relance.web.queries import bank, chase_list, receipts
+from relance.web.queries import bank, chase_list, inbound, receipts
 from relance.web.queries import departures as before
 from relance.web.queries import today as morning
 
@@ -28,6 +28,7 @@ PLACES = {
     "departure": "today",
     "sending": "outbox",
     "mailbox": "settings",
+    "inbox": "settings",
     "people": "settings",
     "receipts": "bank",
 }
@@ -143,6 +144,7 @@ def _dunning_places(access: Access, today: date) -> list[list[tuple[str, str, st
         ],
         [
             ("outbox_list", "outbox", _("Envois"), "", trouble.messages),
+            ("inbound_list", "inbox", _("Réponses clients"), "", inbound.unseen(access).count()),
             ("letter_list", "letter", _("Courriers"), "", 0),
             ("import_list", "import", _("Imports"), "", 0),
             ("journal_list", "note", _("Journal"), "", 0),

@@ -33,7 +33,9 @@ CHANNEL_ICONS = {
 
 @dataclass(frozen=True)
 class Line:
-    """One fact of the margin list; with `message_id` its title opens the message as sent."""
+    """One fact of the margin list; with `message_id` its title opens the message as sent, with
+    `inbound_id` the mail that came in.
+    """
 
     on: date
     icon: str
@@ -47,6 +49,7 @@ class Line:
     seq: int | None = None
     author_id: int | None = None
     withdrawn: bool = False
+    inbound_id: int | None = None
 
 
 def other_years(days: Iterable[date | None], today: date) -> bool:
@@ -186,6 +189,7 @@ def _line(event: Event, numbers: Mapping[int, str], gone: set[int]) -> Line:
         title=title,
         detail=", ".join(piece for piece in pieces if piece),
         message_id=event.message_id,
+        inbound_id=_arrival(data),
         cents=_cents(data),
         currency=str(data.get("currency") or "EUR"),
     )
@@ -194,6 +198,11 @@ def _line(event: Event, numbers: Mapping[int, str], gone: set[int]) -> Line:
 def teller_of(kind: str) -> journal_kinds.Teller | None:
     """What tells a kind of event as its icon, its title and its detail."""
     return _TELLERS.get(kind) or journal_kinds.TELLERS.get(kind)
+
+
+def _arrival(data: Mapping[str, Any]) -> int | None:
+    key = data.get("inbound")
+    return key if isinstance(key, int) else None
 
 
 def _cents(data: Mapping[str, Any]) -> int | None:
@@ -325,6 +334,11 @@ _TELLERS: dict[str, Callable[[Mapping[str, Any]], Told]] = {
         ", ".join(str(d[key]) for key in ("email", "reason") if d.get(key)),
     ),
     "address_restored": lambda d: ("tick", _("Adresse de nouveau valide"), str(d.get("email"))),
+    "notice_received": lambda d: (
+        "registered",
+        _("Mise en demeure reçue") if d.get("received_on") else _("Date de réception retirée"),
+        _day(d.get("received_on")) if d.get("received_on") else "",
+    ),
     "note_withdrawn": lambda d: ("note", _("Note retirée"), ""),
     "message_held": lambda d: (
         "hold",

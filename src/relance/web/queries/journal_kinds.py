@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from relance.web import french
+from relance.web.queries.journal_inbound import TELLERS as ARRIVALS
 from relance.web.queries.journal_receipts import BANK, PEOPLE
 
 Told = tuple[str, str, str]
@@ -104,6 +105,7 @@ def _batch(icon: str, title: Any) -> Teller:
 TELLERS: dict[str, Teller] = {
     **BANK,
     **PEOPLE,
+    **ARRIVALS,
     "sending_switched": _switched,
     "settings_saved": _settings,
     "import_done": _imported,
@@ -134,18 +136,9 @@ TELLERS: dict[str, Teller] = {
     "inbox_saved": plain("inbox", lazy("Boîte de réception enregistrée"), "address"),
     "inbox_removed": plain("inbox", lazy("Boîte de réception retirée"), "address"),
     "webhook_opened": plain("inbox", lazy("Adresse de réception par webhook créée"), "address"),
-    "mail_assigned": plain("reply", lazy("Message reçu rattaché à un client"), "from", "subject"),
     "test_mode_entered": plain("info", lazy("Mode test activé"), "to"),
     "test_mode_left": plain("info", lazy("Mode test quitté"), "to"),
-    "message_bounced": plain("error", lazy("Message revenu"), "name", "error"),
     "message_expired": plain("minus", lazy("Message périmé avant le départ"), "name"),
-    "reply_received": plain("reply", lazy("Réponse reçue"), "from", "subject"),
-    "absence_received": plain("reply", lazy("Réponse automatique d’absence"), "from", "subject"),
-    "refusal_received": plain("error", lazy("Avis de non-remise reçu"), "address", "detail"),
-    "complaint_received": plain("error", lazy("Plainte reçue"), "address", "from"),
-    "documents_received": plain("paperclip", lazy("Documents reçus par e-mail"), "from", "subject"),
-    "mail_received": plain("email", lazy("Message reçu"), "from", "subject"),
-    "message_settled": plain("tick", lazy("Envoi incertain tranché par un message reçu")),
     "phone_refused": plain("error", lazy("Téléphone refusé"), "phone", "reason"),
     "place_refused": plain("error", lazy("Adresse postale refusée"), "reason"),
     "link_closed": plain("lock", lazy("Lien vers les factures fermé")),

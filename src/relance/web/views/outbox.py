@@ -127,6 +127,8 @@ def _about(access: Access, message: Message) -> dict[str, Any]:
             *message.files.values_list("name", flat=True),
         ],
         "tries": tries,
+        "refusals": list(message.refusals.order_by("pk")),
+        "answers": list(message.answers.filter(kind="reply").defer("text").order_by("pk")[:5]),
         "can_write": access.can_write,
         "why": _why(message),
         "plain": failed_words(message),

@@ -309,6 +309,7 @@ def tabs_of(access: Access, part: str) -> list[dict[str, object]]:
     labels = {
         "": (_("Entreprise"), "settings_detail"),
         "mails": (_("Mails"), "settings_mails"),
+        "reception": (_("Réception"), "settings_inbound"),
         "modeles": (_("Modèle d’e-mail/SMS"), "template_list"),
         "courriers": (_("Courriers"), "settings_letters"),
         "horaires": (_("Horaires"), "settings_hours"),

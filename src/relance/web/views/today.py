@@ -21,6 +21,7 @@ from relance.ledger.models import Customer
 from relance.web import french
 from relance.web.banners import stop_words
 from relance.web.queries import campaigns
+from relance.web.queries import inbound as arrivals
 from relance.web.queries import panel as reading
 from relance.web.queries import today as morning
 from relance.web.requests import enter, moment, today_of
@@ -34,6 +35,7 @@ from relance.web.sentences import (
 from relance.web.smtp_words import trouble_words
 from relance.web.views import actions
 from relance.web.views.answers import is_piece
+from relance.web.views.inbound import row_of
 
 AUTOMATIC_SHOWN = 3
 SECTION_SHOWN = 12
@@ -71,6 +73,7 @@ def today(request: HttpRequest, slug: str) -> HttpResponse:
         "leaving": _leaving(access, on),
         "errors": _errors(slug, access, on),
         "mentions": _mentions(slug, access),
+        "replies": _replies(slug, access),
         "to_approve": morning.to_approve(access),
         "promises": promises,
         "promises_cents": sum(row["cents"] for row in promises),
@@ -86,6 +89,7 @@ def today(request: HttpRequest, slug: str) -> HttpResponse:
         or context["promises"]
         or context["leaving"]["rows"]
         or context["mentions"]["rows"]
+        or context["replies"]["rows"]
         or context["to_approve"]
     )
     if context["nothing"]:
@@ -205,6 +209,13 @@ def _mentions(slug: str, access: Access) -> dict[str, Any]:
         }
         for one in found[:SECTION_SHOWN]
     ]
+    return {"rows": rows, "count": found.count() if len(rows) == SECTION_SHOWN else len(rows)}
+
+
+def _replies(slug: str, access: Access) -> dict[str, Any]:
+    """What customers and their servers answered, until somebody has seen it."""
+    found = arrivals.unseen(access).defer("text")
+    rows = [row_of(slug, one) for one in found[:SECTION_SHOWN]]
     return {"rows": rows, "count": found.count() if len(rows) == SECTION_SHOWN else len(rows)}
 
 
