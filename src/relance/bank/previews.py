@@ -12,6 +12,7 @@ from relance.bank.models import Document
 
 SECONDS = 15
 MOST_PAGES = 20
+MOST_BYTES = 50_000_000
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -41,16 +42,16 @@ def _drawn(document: Document, page: int) -> bytes | None:
     return done if done is not None and done.startswith(SIGNATURE) else None
 
 
-def apart(raw: bytes, mime: str, page: str) -> bytes | None:
+def apart(raw: bytes, mime: str, page: str, *, seconds: int = SECONDS) -> bytes | None:
     """What `render` makes of a document in a process of its own; None when it fails or lasts."""
     try:
         done = subprocess.run(  # noqa: S603 - our own module, the document on standard input
             [sys.executable, "-m", "relance.bank.render", mime, page],
             input=raw,
             capture_output=True,
-            timeout=SECONDS,
+            timeout=seconds,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout if done.returncode == 0 else None
+    return done.stdout[:MOST_BYTES] if done.returncode == 0 else None
