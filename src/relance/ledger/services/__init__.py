@@ -28,6 +28,7 @@ from relance.ledger.services.money import (
     attach_document,
     record_payment,
 )
+from relance.ledger.services.notices import record_notice
 from relance.ledger.services.people import (
     add_customer,
     attach_contact,
@@ -66,10 +67,11 @@ __all__ = [
     "include",
     "judge_address",
     "keep_recipients",
+    "note_absence",
     "open_dispute",
     "promise",
+    "record_notice",
     "record_payment",
-    "note_absence",
     "refuse_address",
     "refuse_phone",
     "refuse_place",

@@ -105,6 +105,29 @@ def shown(access: Access, customer: Customer, *, on: date, paid_late: bool = Fal
     )
 
 
+class Row(NamedTuple):
+    """One late customer of the list, in his first currency; `why` replaces the amounts."""
+
+    customer: Customer
+    regime: str
+    currency: str
+    owed: Owed | None
+    why: str
+    since: date
+
+
+def row(customer: Customer, found: legal.Statement) -> Row:
+    """His line, from his statement of the day."""
+    currency = "EUR" if "EUR" in found.currencies else next(iter(found.currencies), "EUR")
+    answer = found.total(currency)
+    owed = answer if isinstance(answer, Owed) else None
+    why = words.why_none_words(found.why_none) if found.why_none else ""
+    if isinstance(answer, MissingRate):
+        why = words.missing_words(answer)
+    first = min((one.due for one in found.lines), default=found.on)
+    return Row(customer, str(Regime(found.regime).label), currency, owed, why, first)
+
+
 def rates_shown(today: date) -> dict[str, Any]:
     """The rates of the last semesters, from where they come, and which is missing today."""
     rates, now = published(), legal.semester_of(today)

@@ -18,7 +18,15 @@ from relance.ledger.models import Contact, Customer, Invoice, Site
 from relance.outbox.models import Message, Status
 from relance.web import french
 from relance.web.drawing import legend
-from relance.web.queries import customers, drawings, journal, record, status, views
+from relance.web.queries import (
+    customers,
+    drawings,
+    journal,
+    penalties,
+    record,
+    status,
+    views,
+)
 from relance.web.queries import why as why_reads
 from relance.web.requests import enter, moment, today_of
 from relance.web.views import customers_deeds, customers_write, notes
@@ -217,6 +225,7 @@ def _invoices_tab(
         "record": record.record(
             access, customer, look, today=today, page=request.GET.get("page", "1"), settled=settled
         ),
+        "penalties": penalties.shown(access, customer, on=today),
         "settled": settled,
         "edited": int(edited[:18]) if edited.isdecimal() else None,
         "coming": drawings.coming_picture(access.organisation, look, today=today),

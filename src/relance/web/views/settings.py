@@ -210,7 +210,8 @@ class PenaltiesForm(_PartForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         points = self.instance.contract_rate_bp
-        self.initial["rate"] = None if points is None else Decimal(points) / 100
+        if points is not None:
+            self.initial["rate"] = f"{points // 100},{points % 100:02d}"
         self.initial["interest_first"] = "1" if self.instance.interest_first else ""
 
     def changes(self) -> dict[str, object]:
