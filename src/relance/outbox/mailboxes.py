@@ -88,6 +88,11 @@ def automatic_sender(organisation: Organisation, chosen: Mailbox | None = None) 
     return _system(organisation, organisation.reply_to)
 
 
+def automatic_choices(organisation: Organisation) -> QuerySet[Mailbox]:
+    """The mailboxes that `may_be_automatic`, the default one first."""
+    return _mailboxes(organisation).filter(owner=None).order_by("-is_default", "address")
+
+
 def may_be_automatic(mailbox: Mailbox) -> bool:
     """True of a mailbox of the organisation's that has worked and was not removed."""
     return not (mailbox.owner_id or mailbox.retired_at) and mailbox.checked_at is not None

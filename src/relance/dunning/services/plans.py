@@ -1,6 +1,6 @@
 """Plans, templates and settings: what is saved, what is refused, and who is looked at again."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from relance.dunning.wording import templating
 from relance.engine.plan_rules import PlanFault, validate_plan
 from relance.history import services as history
 from relance.history.services import Fact
+from relance.outbox.models import OwnFile
 
 REFRESH_AT_ONCE = 2_000
 """Customers looked at again when their plan is saved; the next pass sees to the others."""
@@ -174,8 +175,17 @@ def family(channel: str) -> str:
 
 
 @transaction.atomic
-def save_template(template: Template, *, actor: User, on: date, now: datetime) -> Template:
+def save_template(
+    template: Template,
+    *,
+    actor: User,
+    on: date,
+    now: datetime,
+    files: Iterable[OwnFile] | None = None,
+) -> Template:
     """Store a template; Refused with the first unknown variable and a suggestion.
+
+    `files` go with its messages from now on; None leaves them as they are.
 
     A template that levels use keeps its method of sending: theirs would not fit any more.
     """
@@ -192,6 +202,8 @@ def save_template(template: Template, *, actor: User, on: date, now: datetime) -
             "CHANNEL_IN_USE",
         )
     template.save()
+    if files is not None:
+        template.files.set(files)
     data = {"template_id": template.pk, "template": template.name}
     history.append(template.organisation, [Fact("template_saved", now, on, data=data, actor=actor)])
     return template

@@ -138,6 +138,8 @@ GROUPS: dict[str, tuple[Any, tuple[str, ...]]] = {
             "settings_saved",
             "sending_switched",
             *PEOPLE,
+            "own_file_added",
+            "own_file_retired",
             "mailbox_saved",
             "mailbox_removed",
             "mailbox_default",

@@ -11,6 +11,7 @@ from relance.dunning.models import Channel, Plan, Template
 from relance.dunning.services.plans import StepValues, family
 from relance.engine.model import AUTOMATIC_CHANNELS
 from relance.engine.plan_rules import PlanFault, fault_sentence
+from relance.outbox import mailboxes
 from relance.outbox.provider_care import leaves_alone
 
 BEFORE = "before"
@@ -50,6 +51,7 @@ class PlanForm(forms.ModelForm):  # type: ignore[type-arg]
             "progression",
             "grouping",
             "is_default",
+            "mailbox",
         ]
         labels = {
             "min_contact_days": lazy("Délai minimum de contact (DMC)"),
@@ -57,14 +59,22 @@ class PlanForm(forms.ModelForm):  # type: ignore[type-arg]
             "progression": lazy("Passage d’un niveau à l’autre"),
             "grouping": lazy("Regroupement"),
             "is_default": lazy("Donné aux nouveaux clients"),
+            "mailbox": lazy("Boîte d’envoi"),
         }
         help_texts = {
             "min_contact_days": lazy("Jours qui séparent deux prises de contact d’un même client."),
             "is_default": lazy("Il remplace celui qui l’était."),
+            "mailbox": lazy(
+                "Pour ce qui part tout seul. Une boîte en panne retient les messages du plan ; "
+                "retirée, ils partent de l’expéditeur de l’entreprise."
+            ),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        boxes = mailboxes.automatic_choices(self.instance.organisation)
+        self.fields["mailbox"].queryset = boxes  # type: ignore[attr-defined]
+        self.fields["mailbox"].empty_label = lazy("L’expéditeur de l’entreprise")  # type: ignore[attr-defined]
         if not self.is_bound:
             cents = self.instance.minimum_cents
             self.initial["minimum"] = f"{cents / 100:.2f}" if cents else ""

@@ -23,6 +23,8 @@ from relance.dunning.wording import formal_notice, messages, sheet, templating
 from relance.dunning.wording.methods import levels_by_name, words_for
 from relance.engine.wording import date_words
 from relance.ledger.models import Customer, Invoice
+from relance.outbox import own_files
+from relance.outbox.models import OwnFile
 from relance.outbox.services import POSTED
 from relance.web import french
 from relance.web.requests import enter, moment, today_of, user_of
@@ -46,22 +48,36 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Template
-        fields = ["name", "channel", "language", "subject", "body"]
+        fields = ["name", "channel", "language", "subject", "body", "with_rib", "files"]
+        widgets = {"files": forms.CheckboxSelectMultiple}
         labels = {
             "name": gettext_lazy("Nom"),
             "channel": gettext_lazy("Méthode d’envoi"),
             "subject": gettext_lazy("Objet"),
+            "with_rib": gettext_lazy("Joindre le RIB"),
+            "files": gettext_lazy("Pièces jointes"),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["subject"].required = self["channel"].value() == Channel.EMAIL
+        mine = own_files.offered(self.instance.organisation)
+        self.fields["files"].queryset = mine  # type: ignore[attr-defined]
 
     def clean_subject(self) -> str:
         return self._known(str(self.cleaned_data["subject"]), blocks=False)
 
     def clean_body(self) -> str:
         return self._known(str(self.cleaned_data["body"]), blocks=True)
+
+    def clean_files(self) -> QuerySet[OwnFile]:
+        """Together they leave room for the invoices."""
+        chosen: QuerySet[OwnFile] = self.cleaned_data["files"]
+        if sum(one.size for one in chosen) > own_files.MOST_TOGETHER:
+            raise forms.ValidationError(
+                _("Ensemble, ces fichiers pèsent plus de 5 Mo : gardez-en moins.")
+            )
+        return chosen
 
     def _known(self, source: str, *, blocks: bool) -> str:
         found = templating.faults(source, blocks_allowed=blocks)
@@ -183,6 +199,7 @@ def _edit(request: HttpRequest, access: Access, template: Template) -> HttpRespo
         try:
             save_template(
                 form.save(commit=False),
+                files=form.cleaned_data["files"],
                 actor=user_of(request),
                 on=today_of(request, access),
                 now=moment(request),
@@ -208,6 +225,7 @@ def _edit(request: HttpRequest, access: Access, template: Template) -> HttpRespo
         "uses": list(template.steps.select_related("plan")) if template.pk else [],
         "named": levels_by_name(access.organisation)[template.pk] if template.pk else 0,
         "clients": clients,
+        "has_files": bool(form.fields["files"].choices),  # type: ignore[attr-defined]
         **_preview(request, access, form, clients),
     }
     return render(request, "templates/detail.html", context)
