@@ -130,6 +130,8 @@ TELLERS: dict[str, Teller] = {
     "batch_cancelled": _batch("minus", lazy("Envoi groupé arrêté")),
     "batch_taken_up": _batch("undo", lazy("Envoi groupé repris")),
     "batch_settled": _batch("tick", lazy("Envoi groupé réglé")),
+    "own_file_added": plain("paperclip", lazy("Pièce jointe gardée"), "name"),
+    "own_file_retired": plain("paperclip", lazy("Pièce jointe retirée"), "name"),
     "mailbox_saved": plain("email", lazy("Boîte d’envoi enregistrée"), "address"),
     "mailbox_removed": plain("email", lazy("Boîte d’envoi retirée"), "address"),
     "mailbox_default": plain("email", lazy("Expéditeur habituel changé"), "address"),
