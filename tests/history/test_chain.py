@@ -115,6 +115,10 @@ def test_a_third_person_verifies_an_export_without_our_program(
     assert "event 12 was changed" in run(path).stderr
 
 
+def test_the_recipe_that_goes_with_a_dossier_is_that_of_the_documentation() -> None:
+    assert recipe() == export.RECIPE
+
+
 def test_a_customers_part_verifies_line_by_line(organisation: Organisation, tmp_path: Path) -> None:
     write(organisation, 25)
     path = tmp_path / "part.jsonl"

@@ -428,3 +428,49 @@ class Mention(models.Model):
                 condition=Q(read_at__isnull=True),
             )
         ]
+
+
+class Recovery(models.Model):
+    """A dossier de recouvrement: what is known of a customer, gathered as one file (A9).
+
+    With `leaves` he left the chase for it; until `taken_back_at` he is excluded for this reason.
+    """
+
+    class Status(models.TextChoices):
+        ASKED = "asked", _("En attente")
+        RUNNING = "running", _("En cours")
+        DONE = "done", _("Prêt")
+        FAILED = "failed", _("Échec")
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="recoveries")
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.ASKED)
+    on = models.DateField(help_text="Local date on which it was asked for: it tells that day.")
+    with_notes = models.BooleanField(default=False, help_text="Internal notes go with it.")
+    leaves = models.BooleanField(default=False)
+    was_excluded = models.BooleanField(default=False, help_text="Before: taking back changes none.")
+    handed_to = models.CharField(max_length=120, blank=True)
+    made_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    made_at = models.DateTimeField()
+    builder = models.CharField(max_length=40, blank=True, help_text="Of the one that builds it.")
+    beat_at = models.DateTimeField(null=True, help_text="Its last sign of life.")
+    done = models.PositiveIntegerField(default=0, help_text="Invoices and messages put in.")
+    total = models.PositiveIntegerField(default=0)
+    file = models.FileField(upload_to="recovery/", blank=True, max_length=200)
+    size = models.PositiveBigIntegerField(default=0, help_text="Bytes.")
+    sha256 = models.CharField(max_length=64, blank=True)
+    gaps = models.JSONField(default=list, help_text="Sentences: what could not be put in, and why.")
+    error = models.TextField(blank=True)
+    finished_at = models.DateTimeField(null=True)
+    taken_back_at = models.DateTimeField(null=True)
+    taken_back_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["organisation", "customer", "-id"], name="recovery_by_customer"),
+            models.Index(
+                fields=["id"],
+                name="recovery_at_work",
+                condition=Q(status__in=["asked", "running"]),
+            ),
+        ]

@@ -10,6 +10,26 @@ from relance.accounts.models import Organisation
 from relance.history.models import Event
 from relance.history.services import CHUNK, COVERED, START, fields_of
 
+RECIPE = """\
+import hashlib, json, sys
+
+COVERED = ("seq", "at", "on", "kind", "actor_id", "actor_name",
+           "customer_id", "invoice_id", "message_id", "data")
+last = None
+for line in open(sys.argv[1], encoding="utf-8"):
+    event = json.loads(line)
+    body = json.dumps([event[key] for key in COVERED],
+                      sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    found = hashlib.sha256((event["previous"] + body).encode()).hexdigest()
+    if found != event["hash"]:
+        sys.exit(f"event {event['seq']} was changed")
+    if last and event["seq"] == last["seq"] + 1 and event["previous"] != last["hash"]:
+        sys.exit(f"event {event['seq']} does not follow the one before")
+    last = event
+print(f"whole; last event {last['seq']}, hash {last['hash']}")
+"""
+"""The lines of plain Python by which anybody verifies an export: those of docs/journal.md."""
+
 
 def lines(events: QuerySet[Event], organisation: Organisation) -> Iterator[bytes]:
     """Each event of the organisation in its order, as one line of UTF-8 JSON with its line end.

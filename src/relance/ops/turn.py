@@ -9,7 +9,7 @@ from relance.dunning.lots import batch_kinds
 from relance.dunning.lots.batches import Pace
 from relance.dunning.recaps import recaps
 from relance.history import checking
-from relance.ops import inbound_hooks
+from relance.ops import inbound_hooks, recoveries
 from relance.outbox.inbound import work as inbound
 from relance.receipts import automatic, incoming
 from relance.receipts.services import rounds
@@ -28,6 +28,7 @@ PARTS: Sequence[Part] = (
     ("requests for receipts", automatic.tick),
     ("requests to several dossiers", rounds.work),
     ("verification of journals", checking.work),
+    ("dossiers de recouvrement", recoveries.tick),
     ("mails that came in", lambda now: inbound.tick(now, inbound_hooks.handlers())),
     ("documents that came in by mail", incoming.work),
 )
@@ -50,5 +51,6 @@ def whole_tick(now: datetime) -> None:
     automatic.tick(now)
     rounds.work(now)
     checking.work(now)
+    recoveries.whole(now)
     inbound.tick(now, inbound_hooks.handlers())
     incoming.work(now)
