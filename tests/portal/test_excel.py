@@ -110,7 +110,9 @@ def test_lines_of_another_request_touch_nothing(
         (b"", "Rien n’a été enregistré."),
         (b"PK\x03\x04 broken", "Rien n’a été enregistré."),
         (b"date;montant\n1;2\n", "Ce n’est pas le fichier que nous vous avons proposé"),
-        (b"\x89PNG\r\n\x1a\n", "Rien n’a été enregistré."),
+        (b"\x89PNG\r\n\x1a\n", "Ce fichier n’est pas un classeur Excel"),
+        (b"\x81\x8d\x8f\x90\x9d" * 9, "Ce fichier n’est pas un classeur Excel"),
+        (b"%PDF-1.4", "Ce fichier n’est pas un classeur Excel"),
     ],
 )
 def test_another_file_is_refused_with_its_reason(
@@ -118,6 +120,8 @@ def test_another_file_is_refused_with_its_reason(
 ) -> None:
     answer = client.post(f"{asked.url}/excel/", {"file": upload(raw, "reponses.xlsx")})
     assert why in words(answer)
+    assert "Rien n’a été enregistré." in words(answer)
+    assert "UTF-8" not in words(answer)
 
 
 def test_a_workbook_too_heavy_or_absent_is_refused(

@@ -6,6 +6,8 @@ from datetime import date, timedelta
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import translation
+from django.utils.translation import ngettext
 from pytest_django import DjangoAssertNumQueries
 
 from relance.accounts.models import BankRole, CollectRole, DunningRole, Organisation, User
@@ -129,6 +131,16 @@ def test_the_count_follows_the_dates_as_in_the_source(
     assert rows(october) == 5
     assert october.count("month is-chosen") == 1
     assert "3 autres opérations en octobre 2024 sont justifiées." in october
+
+
+def test_none_is_counted_in_the_singular(camille: Client, brasserie: Organisation) -> None:
+    """French counts zero as one, wherever a sentence of the source has no catalogue."""
+    nothing = page(camille, brasserie, "?du=2023-01-01&au=2023-01-31")
+    assert '<strong class="months-count">0</strong> justificatif manquant ' in nothing
+    for count, words in ((0, "un"), (1, "un"), (2, "deux"), (-1, "un")):
+        assert ngettext("un", "deux", count) == words
+    with translation.override("en"):
+        assert ngettext("un", "deux", 0) == "deux"
 
 
 def test_the_strip_leads_to_each_month_with_its_count(

@@ -27,6 +27,8 @@ from relance.receipts.services.asking import workbook_name
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MOST_WORKBOOK = 10_000_000
+ARCHIVES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How workbooks begin, of today and of before."""
 REFUSED = "portal_refused"
 """In the session until the page is shown again: why it was refused, and the note, not lost."""
 
@@ -123,9 +125,10 @@ def _read_back(
         return _("Choisissez le fichier Excel que vous avez complété.")
     if (upload.size or 0) > MOST_WORKBOOK:
         return _("Ce fichier est trop lourd\u00a0: 10\u00a0Mo au plus.")
+    raw = upload.read()
     report = excel_file.read_answers(
         organisation=entered.door.organisation,
-        raw=upload.read(),
+        raw=raw,
         by=entered.by,
         on=entered.today,
         now=entered.now,
@@ -136,6 +139,11 @@ def _read_back(
     if report.code == "no_header":
         return _(
             "Ce n’est pas le fichier que nous vous avons proposé, ou ses titres ont été changés."
+        )
+    if not raw.startswith(ARCHIVES):
+        return _(
+            "Ce fichier n’est pas un classeur Excel\u00a0: renvoyez celui que nous vous avons "
+            "proposé, complété et enregistré au format .xlsx."
         )
     return report.message
 
