@@ -22,7 +22,7 @@ from relance.dunning.lots import batches
 from relance.dunning.models import Batch, BatchLine, Channel
 from relance.dunning.services.common import Refused, sender_for
 from relance.dunning.services.managers import still_acting
-from relance.dunning.wording import letters, messages, templating
+from relance.dunning.wording import charges, letters, messages, templating
 from relance.engine import model as engine
 from relance.formats.text import fold
 from relance.outbox import services as outbox
@@ -39,6 +39,7 @@ OF_INVOICES = frozenset(
     for name in [*templating.VARIABLES, *templating.BLOCKS]
     if name.startswith("facture.")
     or name in {"montant", "nombre_factures", "factures", "retard", "tableau_factures"}
+    or name in charges.NAMES
 )
 """Variables that mean nothing without an invoice."""
 

@@ -12,7 +12,15 @@ from django.utils.translation import override
 
 from relance.accounts.models import Organisation, User
 from relance.dunning.models import Channel, Step, Template
-from relance.dunning.wording import enclosures, formal_notice, letters, origins, sms, templating
+from relance.dunning.wording import (
+    charges,
+    enclosures,
+    formal_notice,
+    letters,
+    origins,
+    sms,
+    templating,
+)
 from relance.dunning.wording.sheet import date_words, money_words, page, table
 from relance.engine import model as engine
 from relance.formats.text import fold
@@ -61,6 +69,7 @@ class Book(NamedTuple):
     bare: set[int]
     functions: dict[tuple[engine.Id, int], list[str]]
     enclosed: dict[tuple[int, int], enclosures.Enclosed]
+    charges: charges.Charges
 
     def addressed_first(self, action: engine.Action) -> list[str]:
         """The functions of contacts that the level of this action writes to first."""
@@ -68,7 +77,10 @@ class Book(NamedTuple):
 
 
 def open_book(organisation: Organisation, wanted: Sequence[Wanted]) -> Book:
-    """Read what is needed to write all of `wanted`, in seven queries at most."""
+    """Read what is needed to write all of `wanted`, in seven queries at most.
+
+    What the law adds to the invoices is counted when the words of one of them ask for it.
+    """
     customer_ids = {w.action.customer for w in wanted}
     invoice_ids = {key for w in wanted for key in w.action.invoices}
     customers = Customer.objects.filter(organisation=organisation).in_bulk(customer_ids)
@@ -137,6 +149,7 @@ def open_book(organisation: Organisation, wanted: Sequence[Wanted]) -> Book:
         bare,
         functions,
         enclosures.read(templates),
+        charges.Charges(organisation, list(customers), sorted(map(int, invoice_ids))),
     )
 
 
@@ -183,7 +196,8 @@ def values(
     )
     contacts = [e.on for e in wanted.case.history if e.contact and e.on < on]
     late = max(((on - invoice.due).days for invoice in invoices), default=0)
-    names = {
+    names = charges.Values({}, book.charges, (customer.pk, chosen, on, action.currency))
+    names |= {
         "client.nom": customer.name,
         "client.code": customer.code,
         "contact.nom": to[0].name if to else customer.name,
@@ -255,7 +269,7 @@ def letter(
             table=letters.plain_table(asked, action.amount, action.currency, date_words, money),
             date_words=date_words(on),
             currency=action.currency,
-            signature=filling.names["signature"],
+            signature=str(filling.names["signature"]),
             attention=_attention(book, customer, keys),
             registered=registered,
             formal=formal_notice.of_letter(chosen, customer, keys, on, action.currency, money),
@@ -348,7 +362,10 @@ def _draft(
     if method in POSTED:
         registered = method == Channel.REGISTERED_LETTER
         posted = letter(book, item, on, words=words, signature=signature, registered=registered)
-    reason = held_back(book, action, method) if made_by is None else ""
+    reason = ""
+    if made_by is None:
+        asks = words or book.words[int(action.plan), action.level]
+        reason = _without_rate(book, action, on, asks) or held_back(book, action, method)
     return Draft(
         organisation=organisation,
         customer_id=int(action.customer),
@@ -375,6 +392,14 @@ def _draft(
         reason=reason,
         letter=posted,
     )
+
+
+def _without_rate(book: Book, action: engine.Action, on: date, words: Words) -> str:
+    """MISSING_RATE when the words ask for an amount of the law that nobody can count yet."""
+    if not charges.uses(templating.names_of(f"{words.subject} {words.body}")):
+        return ""
+    asked = (int(action.customer), action.invoices, on, action.currency)
+    return "MISSING_RATE" if charges.Values({}, book.charges, asked).missing else ""
 
 
 def _lines(item: Wanted) -> list[Line]:

@@ -32,6 +32,9 @@ VARIABLES: dict[str, object] = {
     "facture.date": gettext_lazy("Date de la facture porteuse"),
     "facture.echeance": gettext_lazy("Échéance de la facture porteuse"),
     "facture.reste_du": gettext_lazy("Reste dû de la facture porteuse"),
+    "penalites": gettext_lazy("Pénalités de retard dues ce jour"),
+    "indemnite": gettext_lazy("Indemnité de 40 € par facture en retard"),
+    "total_avec_penalites": gettext_lazy("Total avec pénalités et indemnité"),
     "retard": gettext_lazy("Retard le plus long, en jours"),
     "derniere_relance": gettext_lazy("Date de la relance précédente"),
 }
@@ -50,9 +53,12 @@ class TemplateFault(NamedTuple):
 
 
 class Values(NamedTuple):
-    """What fills a template: plain strings for names, (text, html) for blocks."""
+    """What fills a template: plain strings for names, (text, html) for blocks.
 
-    names: Mapping[str, str]
+    A name that is None has nothing to say: the line that holds it is left out.
+    """
+
+    names: Mapping[str, str | None]
     blocks: Mapping[str, tuple[str, str]]
 
 
@@ -123,10 +129,16 @@ def pieces(body: str, values: Values) -> list[tuple[str, str]]:
 
 def _paragraphs(body: str, values: Values) -> Iterator[tuple[str, str]]:
     """What stands between empty lines, with the name of the block that it is alone, if any."""
-    for paragraph in re.split(r"\n\s*\n", body.replace("\r\n", "\n").strip()):
+    spoken = [line for line in body.replace("\r\n", "\n").split("\n") if _speaks(line, values)]
+    for paragraph in re.split(r"\n\s*\n", "\n".join(spoken).strip()):
         block = _TAG.fullmatch(paragraph.strip())
         name = block.group(1).strip() if block else ""
         yield paragraph, name if name in values.blocks else ""
+
+
+def _speaks(line: str, values: Values) -> bool:
+    """False for a line that holds a name with nothing to say."""
+    return all(values.names.get(name, "") is not None for name in _names(line))
 
 
 def _fill(source: str, values: Values, convert: Callable[[str], str]) -> str:
@@ -138,7 +150,7 @@ def _fill(source: str, values: Values, convert: Callable[[str], str]) -> str:
         if name in values.blocks:
             out.append(convert(values.blocks[name][0]))
         else:
-            out.append(convert(values.names.get(name, tag.group())))
+            out.append(convert(values.names.get(name, tag.group()) or ""))
         position = tag.end()
     out.append(convert(source[position:]))
     return "".join(out)

@@ -1,5 +1,6 @@
 """Modèles: the words of each level, tried on a real client before they are saved (S1-01…04)."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -19,7 +20,7 @@ from relance.dunning.models import Channel, Plan, Step, Template
 from relance.dunning.plans import starters
 from relance.dunning.services import Refused, free_message
 from relance.dunning.services.plans import delete_template, save_template
-from relance.dunning.wording import formal_notice, messages, sheet, templating
+from relance.dunning.wording import charges, formal_notice, messages, sheet, templating
 from relance.dunning.wording.methods import levels_by_name, words_for
 from relance.engine.wording import date_words
 from relance.ledger.models import Customer, Invoice
@@ -312,9 +313,24 @@ def _preview(
         "body": sheet.fragment(rendered.html),
         "to": to,
         "by_mail": channel == Channel.EMAIL,
+        "left_out": _left_out(book, wanted, to, on, f"{subject} {body}"),
         "has_subject": channel not in (Channel.SMS, Channel.CALL, Channel.TASK),
         "date": date_words(on),
     }
+
+
+def _left_out(
+    book: messages.Book,
+    wanted: messages.Wanted,
+    to: Sequence[messages.Recipient],
+    on: date,
+    words: str,
+) -> str:
+    """Why a line about penalties is left out for this client, if one is."""
+    if not charges.uses(templating.names_of(words)):
+        return ""
+    names = messages.values(book, wanted, to, on).names
+    return names.why_left_out if isinstance(names, charges.Values) else ""
 
 
 def _formal(channel: str, subject: str, body: str) -> list[dict[str, Any]]:
