@@ -31,6 +31,7 @@ PLACES = {
     "inbox": "settings",
     "people": "settings",
     "receipts": "bank",
+    "penalty": "customer",
 }
 """First word of a page's name, when it is not that of its place in the navigation."""
 

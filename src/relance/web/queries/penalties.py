@@ -19,6 +19,7 @@ from relance.engine.late_fees import (
     half_up,
 )
 from relance.ledger.models import Customer, Regime
+from relance.outbox.models import Message
 from relance.web import french
 
 SHOWN = 6
@@ -181,3 +182,12 @@ def _total(found: legal.Statement, currency: str) -> Total:
     if isinstance(answer, MissingRate):
         return Total(currency, None, words.missing_words(answer), unapplied, 0)
     return Total(currency, answer, "", unapplied, answer.total - unapplied)
+
+
+def no_rate_words(message: Message, today: date) -> str:
+    """Why a message waits for a person for want of a rate; nothing for another reason."""
+    if message.reason != "MISSING_RATE":
+        return ""
+    missing = " ".join(words.missing_words(one) for one in legal.missing_now(today))
+    rest = _("Les lignes qui les demandent ont été retirées\u00a0: relisez avant l’envoi.")
+    return f"{missing} {rest}".strip()

@@ -30,6 +30,7 @@ from relance.web import french
 from relance.web.banners import stop_words
 from relance.web.queries import departures as reading
 from relance.web.queries import panel as sheets
+from relance.web.queries.penalties import no_rate_words
 from relance.web.requests import enter, moment, today_of
 from relance.web.sentences import departure_when
 from relance.web.smtp_words import printed_words
@@ -212,6 +213,7 @@ def _panel(
             "body": sheet.fragment(message.html),
             "attachments": list(attachments.values_list("invoice__number", flat=True)),
             "bare": reading.bare_invoices(message) if message.reason == "MISSING_PDF" else [],
+            "why_held": no_rate_words(message, today),
             "may_release": message.status in (Status.DRAFT, Status.TO_APPROVE),
             "may_hold": message.status in (Status.TO_APPROVE, *WAITING),
             "waits": message.status in outbox.NOT_GONE,

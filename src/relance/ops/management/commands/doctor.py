@@ -8,6 +8,8 @@ from relance.accounts import clock
 from relance.accounts.models import Organisation
 from relance.bank import checks as bank
 from relance.dunning.daily import checks as dunning
+from relance.dunning.facts import legal
+from relance.dunning.wording.legal_words import missing_words
 from relance.history import checking
 from relance.history import services as history
 from relance.ledger import checks as ledger
@@ -23,10 +25,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         chosen = options["organisation"]
         every = [organisation_of(chosen)] if chosen else list(Organisation.objects.all())
+        self._warn_of_rates()
         faults = sum(self._examine(organisation) for organisation in every)
         if faults:
             raise CommandError(f"{faults} différences.", returncode=1)
         self.stdout.write("Tout concorde.")
+
+    def _warn_of_rates(self) -> None:
+        """A rate that is not known yet is no difference, but penalties are not counted for it."""
+        today = clock.now().date()
+        for missing in legal.missing_now(today):
+            self.stdout.write(f"Taux manquant : {missing_words(missing)}")
 
     def _examine(self, organisation: Organisation) -> int:
         faults = [
