@@ -32,6 +32,7 @@ PLACES = {
     "people": "settings",
     "receipts": "bank",
     "penalty": "customer",
+    "recovery": "customer",
 }
 """First word of a page's name, when it is not that of its place in the navigation."""
 

@@ -150,6 +150,7 @@ def _code(answer: str) -> int | None:
 def cancelled_words(code: str) -> str:
     """Why a message was cancelled, as a sentence; the words of the engine where they fit."""
     own = {
+        "RECOVERY": _("Le client a été remis au recouvrement."),
         "CALLED_BACK": _("Annulé à temps par la personne qui l’envoyait."),
         "BY_HAND": _("Annulé à la main."),
         "NOTHING_MISSING": _("Tout a été justifié avant le départ."),

@@ -91,10 +91,19 @@ def recoveries(customer: Customer) -> QuerySet[Recovery]:
 
 
 def handed(customer: Customer) -> Recovery | None:
-    """The dossier for which he has left the chase, if he has."""
+    """The dossier for which he has left the chase; None too when that was lifted elsewhere."""
     if not customer.excluded:
         return None
-    return recoveries(customer).filter(leaves=True, taken_back_at=None).first()
+    found = recoveries(customer).filter(leaves=True, taken_back_at=None).first()
+    if found is None:
+        return None
+    lifted = Event.objects.filter(
+        organisation=customer.organisation_id,
+        customer_id=customer.pk,
+        kind="customer_included",
+        at__gte=found.made_at,
+    )
+    return None if lifted.exists() else found
 
 
 @transaction.atomic

@@ -13,6 +13,7 @@ from relance.dunning.facts.gather import HELD
 from relance.dunning.facts.hours import next_departure
 from relance.dunning.models import Action, Channel, Run
 from relance.dunning.queries import Look
+from relance.dunning.recovery import handing
 from relance.engine import model as engine
 from relance.engine import wording
 from relance.engine.forecast import Planned
@@ -145,6 +146,11 @@ def _nothing(
     if reason.code == "EXCLUDED" and not customer.excluded and customer.to_review:
         sentence = _("Ce client vient d’un FEC et reste à vérifier avant toute relance.")
         ways = [Way(_("Vérifier"), relances)]
+    if reason.code == "EXCLUDED" and (handed := handing.handed(customer)) is not None:
+        sentence = _("Dossier de recouvrement remis le %(day)s.") % {
+            "day": french.date_text(handed.on)
+        }
+        ways = [Way(_("Voir le dossier"), reverse("recovery_customer", args=[slug, customer.pk]))]
     return State("none", _("Aucune action à effectuer"), sentence, ways=tuple(ways))
 
 

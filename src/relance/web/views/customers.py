@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 from relance.accounts.access import Access
 from relance.dunning.models import Plan
 from relance.dunning.queries import Look, look_at
+from relance.dunning.recovery import handing
 from relance.dunning.services.managers import possible_managers
 from relance.dunning.wording import letters
 from relance.ledger.models import Contact, Customer, Invoice, Site
@@ -358,6 +359,7 @@ def _definition_tab(
         "form": DefinitionForm(access, instance=customer),
         "plan_form": PlanForm(access, initial={"plan": plan.id if plan else None}),
         "hold_form": UntilForm(auto_id="h_%s"),
+        "handed": handing.handed(customer),
         "letter_fault": letters.why_no_letter(customer),
     }
 

@@ -1,4 +1,4 @@
-"""Proof: the journal and its chain, its export, the dossier de recouvrement of a customer."""
+"""Proof: the journal and its chain, its export; the dossier de recouvrement is in `recovery`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +17,7 @@ from relance.history.models import Event
 from relance.web import french
 from relance.web.queries import journal_page
 from relance.web.requests import enter, moment, today_of
+from relance.web.views import recovery
 from relance.web.views.answers import is_piece
 
 JSONL = "application/jsonl"
@@ -118,4 +119,5 @@ urlpatterns: list[URLPattern] = [
     path("journal/verifier/", journal_verify, name="journal_verify"),
     path("journal/etat/", journal_state, name="journal_state"),
     path("journal/journal.jsonl", journal_export, name="journal_export"),
+    *recovery.urlpatterns,
 ]
