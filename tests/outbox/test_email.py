@@ -9,8 +9,13 @@ from email.message import EmailMessage
 from email.message import MIMEPart as MimePart
 from email.parser import BytesParser
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from anymail.backends.test import EmailBackend as PretendedBackend
+from anymail.exceptions import AnymailAPIError
+from django.core import mail
 from django.core.files.base import ContentFile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -166,10 +171,25 @@ def test_any_words_arrive_as_written_in_short_seven_bit_lines(text: str, subject
 # --- what every channel promises ---------------------------------------------------------------
 
 
-@pytest.fixture(params=["fake", "email"])
-def channel(request: pytest.FixtureRequest, server: Server) -> Iterator[Channel]:
+class Provider(PretendedBackend):  # type: ignore[misc]
+    """anymail's own pretended provider, with opinions about two addresses."""
+
+    def post_to_esp(self, payload: Any, message: Any) -> Any:
+        """As a provider that refuses the first and asks to come back about the second."""
+        for to, status in (("refused@example.com", 400), ("later@example.com", 429)):
+            if to in payload.recipient_emails:
+                answer = SimpleNamespace(status_code=status, reason="no", text="no")
+                raise AnymailAPIError(status_code=status, response=answer)
+        return super().post_to_esp(payload, message)
+
+
+@pytest.fixture(params=["fake", "email", "provider"])
+def channel(request: pytest.FixtureRequest, server: Server, settings: Any) -> Iterator[Channel]:
     server.answers["refused@example.com"] = "550 no such user"
     server.answers["later@example.com"] = "451 try later"
+    if request.param == "provider":
+        settings.EMAIL_PROVIDER = "test"
+        settings.EMAIL_BACKEND = "tests.outbox.test_email.Provider"
     channel: Channel = EmailChannel()
     if request.param == "fake":
         channel = FakeChannel(
@@ -214,6 +234,7 @@ def test_a_channel_sends_nothing_when_the_claim_is_lost(
     if isinstance(channel, FakeChannel):
         assert channel.taken == []
     assert list(server.sink.mails()) == []
+    assert mail.outbox == []
     assert channel.deliver(whole(queue_one()), at=NOW, hand_over=lambda: None).code == 250
 
 

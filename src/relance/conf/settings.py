@@ -169,7 +169,18 @@ if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 31_536_000
 
+# A provider's HTTP interface instead of a mail server: an extra (django-anymail).
+EMAIL_PROVIDER = os.environ.get("RELANCE_EMAIL_PROVIDER", "")
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+if EMAIL_PROVIDER:
+    EMAIL_BACKEND = f"anymail.backends.{EMAIL_PROVIDER}.EmailBackend"
+    INSTALLED_APPS.append("anymail")
+ANYMAIL: dict[str, object] = {
+    name.removeprefix("RELANCE_ANYMAIL_"): value
+    for name, value in os.environ.items()
+    if name.startswith("RELANCE_ANYMAIL_")
+}
+ANYMAIL.setdefault("REQUESTS_TIMEOUT", (10, 60))
 EMAIL_HOST = os.environ.get("RELANCE_SMTP_HOST", "127.0.0.1")
 EMAIL_PORT = int(os.environ.get("RELANCE_SMTP_PORT", "25"))
 EMAIL_HOST_USER = os.environ.get("RELANCE_SMTP_USER", "")

@@ -17,9 +17,8 @@ from django.utils import timezone
 
 from relance.accounts.models import Organisation, User
 from relance.outbox.channels.base import DeliveryError
-from relance.outbox.channels.email.lines import line_of
+from relance.outbox.channels.email.lines import Way, line_of
 from relance.outbox.channels.email.mime import Envelope, letter_of
-from relance.outbox.channels.email.smtp import Line
 from relance.outbox.claims import ClaimLostError, durable
 from relance.outbox.mailboxes import mailbox_words, system_address
 from relance.outbox.models import Notice
@@ -30,6 +29,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 50
 PAUSES = [timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2)]
 KEPT = timedelta(days=60)
+ANSWER_SECONDS = 30.0
 
 
 class Sheet(NamedTuple):
@@ -89,7 +89,7 @@ def deliver(*, now: datetime) -> int:
     waiting = list(due.select_related("organisation").order_by("not_before", "pk")[:AT_ONCE])
     if not waiting:
         return 0
-    line, left = line_of(None, at=now, answer_seconds=30), 0
+    line, left = line_of(None, at=now, answer_seconds=ANSWER_SECONDS), 0
     try:
         for notice in waiting:
             try:
@@ -110,7 +110,7 @@ def purge(now: datetime) -> int:
     return Notice.objects.filter(made_at__lt=now - KEPT).delete()[0]
 
 
-def _deliver(line: Line, notice: Notice, now: datetime) -> int:
+def _deliver(line: Way, notice: Notice, now: datetime) -> int:
     def hand_over() -> None:
         with durable():
             free = Notice.objects.filter(pk=notice.pk, handed_at=None)

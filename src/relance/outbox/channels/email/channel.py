@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import datetime
 
 from relance.outbox.channels.base import DeliveryError, Receipt
-from relance.outbox.channels.email.lines import line_of
+from relance.outbox.channels.email.lines import Way, line_of
 from relance.outbox.channels.email.mime import envelope
-from relance.outbox.channels.email.smtp import ANSWER_SECONDS, Line
+from relance.outbox.channels.email.smtp import ANSWER_SECONDS
 from relance.outbox.models import Mailbox, Message
 from relance.outbox.oauth import TokenError
 from relance.outbox.secrets import SecretLostError
@@ -17,7 +17,7 @@ class EmailChannel:
 
     def __init__(self, *, answer_seconds: float = ANSWER_SECONDS) -> None:
         self.answer_seconds = answer_seconds
-        self._lines: dict[int | None, Line] = {}
+        self._lines: dict[int | None, Way] = {}
 
     def deliver(self, message: Message, *, at: datetime, hand_over: Callable[[], None]) -> Receipt:
         """See Channel; an error that is `unreachable` speaks of the message's mailbox alone."""
@@ -30,7 +30,7 @@ class EmailChannel:
             line.close()
         self._lines = {}
 
-    def _line(self, mailbox: Mailbox | None, at: datetime) -> Line:
+    def _line(self, mailbox: Mailbox | None, at: datetime) -> Way:
         key = mailbox.pk if mailbox else None
         if key not in self._lines:
             if mailbox and mailbox.retired_at:
