@@ -36,7 +36,13 @@ POLICY: Any = _Short()
 
 def parse(raw: bytes) -> EmailMessage:
     """The mail in its parts; of one made to exhaust its reader, the headers alone."""
-    heavy = raw.count(b"\n--") > MOST_PARTS or raw.lower().count(b"multipart/") > MOST_PARTS // 20
+    low = raw.lower()
+    counts = (
+        raw.count(b"\n--"),
+        low.count(b"multipart/") * 20,
+        low.count(b"\nfinal-recipient") * 2,
+    )
+    heavy = max(counts) > MOST_PARTS
     if heavy:
         raw = raw[:100_000]
     mail: EmailMessage = (BytesHeaderParser if heavy else BytesParser)(policy=POLICY).parsebytes(
@@ -194,7 +200,7 @@ def _verdict(
         status_class = status[0]
     soft = delayed or status_class == "4"
     code = status.partition(".")[2]
-    vague = not status or code in ("0.0", "5.0", "2.1", "1.0")
+    vague = not status or code in ("0.0", "5.0", "2.1", "1.0", "7.1")
     dead = not soft and (code in _DEAD_CODES or (vague and bool(_DEAD_WORDS.search(words))))
     return Reading(
         Kind.SOFT if soft else Kind.HARD, address, status, dead, not delayed, words[:500], about
@@ -260,7 +266,8 @@ def _groups(part: Message) -> list[dict[str, str]]:
     payload = part.get_payload()
     blocks: list[Message] = []
     if isinstance(payload, list):
-        blocks = [block for block in payload if isinstance(block, Message)]
+        found = (block for block in payload if isinstance(block, Message))
+        blocks = list(islice(found, MOST_FAILURES + 1))
     text = "\n\n".join(block.as_string() for block in blocks) if blocks else str(payload)
     groups = []
     for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n")):
@@ -283,9 +290,7 @@ def _returned(mail: EmailMessage) -> Message | None:
         if kind == "message/rfc822" and isinstance(inner, Message):
             return inner
         if kind == "text/rfc822-headers" and isinstance(payload, str):
-            found: Message = message_from_bytes(
-                payload.encode("utf-8", "replace"), policy=POLICY
-            )
+            found: Message = message_from_bytes(payload.encode("utf-8", "replace"), policy=POLICY)
             return found
     return None
 

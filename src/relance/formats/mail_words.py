@@ -23,7 +23,7 @@ MOST_FILE_BYTES = 20_000_000
 MOST_ADDRESSES = 200
 _TO = ("to", "cc", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "resent-to")
 _BLOCK_END = re.compile(r"<\s*(?:br|/p|/div|/tr|/li|/h[1-6]|/blockquote)\b[^>]{0,200}>", re.I)
-_UNSHOWN = re.compile(r"<(style|script|head|title)\b.*?</\1\s*>", re.I | re.S)
+_UNSHOWN = {"script", "style", "title"}
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\u202a-\u202e\u2066-\u2069]+')
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _QUOTE_BEGINS = re.compile(
@@ -204,8 +204,8 @@ def _text(mail: EmailMessage) -> str:
 
 def _shown(markup: str) -> str:
     """What one would read of an HTML mail."""
-    broken = _BLOCK_END.sub(lambda tag: f"{tag[0]}\n", _UNSHOWN.sub("", markup))
-    words = html.unescape(nh3.clean(broken, tags=set()))
+    broken = _BLOCK_END.sub(lambda tag: f"{tag[0]}\n", markup)
+    words = html.unescape(nh3.clean(broken, tags=set(), clean_content_tags=_UNSHOWN))
     return "\n".join(" ".join(line.split()) for line in words.split("\n"))
 
 
