@@ -14,13 +14,16 @@ from relance.dunning.services.actions import (
     wanted_action,
 )
 from relance.dunning.services.addresses import readdress
+from relance.dunning.services.calls import Agreed, Result, record_result
 from relance.dunning.services.common import Refused, case_of
 from relance.dunning.services.levels import assign_plan, mark_as_chased, set_level
 from relance.dunning.services.writing import free_message, preview_to, write_to
 
 __all__ = [
     "UNDO_SECONDS",
+    "Agreed",
     "Refused",
+    "Result",
     "assign_plan",
     "case_of",
     "change_owners",
@@ -30,6 +33,7 @@ __all__ = [
     "preview_action",
     "preview_to",
     "readdress",
+    "record_result",
     "send_action",
     "set_level",
     "skip_action",

@@ -98,8 +98,8 @@ def send_action(
     a choice of `mailboxes.senders` (S4-06). Refused when the action is closed, not the actor's
     (S3-09), no longer wanted, or without any recipient.
     """
-    action = _locked(action)
-    _require_owner(action, actor)
+    action = locked(action)
+    require_owner(action, actor)
     if words is None:
         draft = preview_action(action, on=on, now=now, actor=actor)
     else:
@@ -146,16 +146,16 @@ def send_action(
 
 @transaction.atomic
 def complete_action(
-    action: Action, *, actor: User, on: date, now: datetime, note: str = ""
+    action: Action, *, actor: User, on: date, now: datetime, note: str = "", result: str = ""
 ) -> None:
     """A call, a task or an SMS that a person sent is done: its level is reached.
 
     An e-mail and a letter are done when they leave (D-07), the letter by its print run. Refused
     (NOT_SENT) for them, unless the step could reach nobody (`reason`): then `note` says what the
-    person did instead, and is required (NO_NOTE).
+    person did instead, and is required (NO_NOTE). `result` is one of `calls.Result`.
     """
-    action = _locked(action)
-    _require_owner(action, actor)
+    action = locked(action)
+    require_owner(action, actor)
     by_gateway = action.channel == Channel.SMS and Channel.SMS in leaves_alone(
         action.organisation_id
     )
@@ -170,7 +170,7 @@ def complete_action(
         action_id=action.pk,
     )
     chased(action.organisation, wanted.action.invoices, on, wanted.action.level, wanted.action.name)
-    _close(action, Action.Status.DONE, actor=actor, on=on, note=note)
+    _close(action, Action.Status.DONE, actor=actor, on=on, note=note, result=result)
     tell(
         "action_done",
         action.organisation,
@@ -179,16 +179,18 @@ def complete_action(
         actor=actor,
         on=on,
         now=now,
-        data=_about(action) | {"note": note, "amount_cents": wanted.action.amount},
+        data=about(action) | {"note": note, "amount_cents": wanted.action.amount, "result": result},
     )
     refresh(action.organisation, [action.customer_id], on=on, now=now)
 
 
 @transaction.atomic
-def skip_action(action: Action, *, actor: User, on: date, now: datetime) -> None:
+def skip_action(
+    action: Action, *, actor: User, on: date, now: datetime, note: str = "", result: str = ""
+) -> None:
     """Ignore: the level counts as passed, and not as a contact."""
-    action = _locked(action)
-    _require_owner(action, actor)
+    action = locked(action)
+    require_owner(action, actor)
     organisation = action.organisation
     case = case_of(organisation, action.customer_id, on)
     asked = stored(action)
@@ -205,7 +207,7 @@ def skip_action(action: Action, *, actor: User, on: date, now: datetime) -> None
         if not customer_scope or entry.currency == action.currency
     ]
     enter(organisation, action.customer_id, entries, action_id=action.pk)
-    _close(action, Action.Status.SKIPPED, actor=actor, on=on)
+    _close(action, Action.Status.SKIPPED, actor=actor, on=on, note=note, result=result)
     tell(
         "action_skipped",
         organisation,
@@ -214,7 +216,7 @@ def skip_action(action: Action, *, actor: User, on: date, now: datetime) -> None
         actor=actor,
         on=on,
         now=now,
-        data=_about(action),
+        data=about(action) | ({"note": note, "result": result} if result else {}),
     )
     refresh(organisation, [action.customer_id], on=on, now=now)
 
@@ -226,7 +228,7 @@ def change_owners(
     """An administrator says who is to do it (S3-11, D-20); `Refused` once it is closed or sent."""
     if not owners:
         raise Refused(_("Une action a au moins un responsable."), "NO_OWNER")
-    action = _locked(action)
+    action = locked(action)
     action.owners.set(owners)
     tell(
         "owners_changed",
@@ -236,11 +238,11 @@ def change_owners(
         actor=actor,
         on=on,
         now=now,
-        data=_about(action) | {"owners": [str(owner) for owner in owners]},
+        data=about(action) | {"owners": [str(owner) for owner in owners]},
     )
 
 
-def _locked(action: Action) -> Action:
+def locked(action: Action) -> Action:
     """The row as it is now, ours until the end of the transaction.
 
     `Refused` when it is closed, or when somebody has sent it and its message has not ended.
@@ -262,7 +264,8 @@ def _locked(action: Action) -> Action:
     return fresh
 
 
-def _require_owner(action: Action, actor: User) -> None:
+def require_owner(action: Action, actor: User) -> None:
+    """Refused (NOT_OWNER) when it is not his to do (S3-09)."""
     if not action.owners.filter(pk=actor.pk).exists():
         names = ", ".join(str(owner) for owner in action.owners.all())
         raise Refused(
@@ -286,12 +289,22 @@ def _require_other_way(action: Action, note: str) -> None:
         raise Refused(_("Dites en note comment ce client a été relancé."), "NO_NOTE")
 
 
-def _close(action: Action, status: Action.Status, *, actor: User, on: date, note: str = "") -> None:
+def _close(
+    action: Action,
+    status: Action.Status,
+    *,
+    actor: User,
+    on: date,
+    note: str = "",
+    result: str = "",
+) -> None:
     action.status, action.closed_on, action.closed_by, action.note = status, on, actor, note
-    action.save(update_fields=["status", "closed_on", "closed_by", "note"])
+    action.result = result
+    action.save(update_fields=["status", "closed_on", "closed_by", "note", "result"])
 
 
-def _about(action: Action) -> dict[str, object]:
+def about(action: Action) -> dict[str, object]:
+    """What the journal keeps of an action."""
     return {
         "level": action.level,
         "name": action.level_name,
