@@ -2,10 +2,8 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import reverse
@@ -24,6 +22,7 @@ from relance.ledger.models import Customer, Import
 from relance.outbox import print_runs
 from relance.outbox.models import Message, PrintRun, Status
 from tests.bank.test_documents import paper
+from tests.browser.walking import Screen, faults_of
 from tests.conftest import NOW, TODAY, at, make_customer, make_invoice
 from tests.web.banking import movement
 from tests.web.test_strangers import addresses
@@ -199,19 +198,5 @@ def test_axe_finds_nothing_and_nothing_overflows(
     pages.append(f"{reverse('action_list', args=[lived_in.slug])}?vue=toutes")
     pages.append(reverse("letter_run", args=[lived_in.slug, PrintRun.objects.get().pk]))
     pages.append(f"{reverse('letter_list', args=[lived_in.slug])}?vue=tirages")
-    page = open_page(width=width, scheme=scheme)
-    cookie = client.cookies["sessionid"].value
-    axe = Axe()
-    faults: list[Any] = []
-    for address in pages:
-        if address != "/connexion/":
-            page.context.add_cookies(
-                [{"name": "sessionid", "value": cookie, "url": live_server.url}]
-            )
-        page.goto(live_server.url + address)
-        for fault in axe.run(page).response["violations"]:
-            places = [node["target"] for node in fault["nodes"][:3]]
-            faults.append((address, fault["id"], places))
-        if page.evaluate("document.documentElement.scrollWidth") > width:
-            faults.append((address, "wider than the window", []))
+    faults = faults_of(pages, client, Screen(live_server, open_page, width, scheme))
     assert faults == []
