@@ -15,7 +15,7 @@ from relance.accounts.models import Organisation, User
 from relance.dunning.daily import run
 from relance.dunning.models import Action, Batch, Plan, PlanRule, Template
 from relance.ledger.models import Contact, Credit, Customer, Import, Invoice, Site
-from relance.outbox.models import Message
+from relance.outbox.models import Inbound, Inbox, Message
 from tests.conftest import NOW, TODAY, make_customer, make_invoice
 
 OPEN_TO_ALL = {"login", "invitation", "first_start", "first_start_token"}
@@ -23,6 +23,8 @@ OF_NO_DOSSIER = {
     *("home", "login", "logout", "subscription_stop", "roles_help"),
     "mailbox_back",  # a question of one's own session, asked for a dossier: test_mailbox_consent
 }
+OF_THE_API = {"inbound_receive"}
+"""Opened by a token of its own: `tests/api` looks at it."""
 OF_A_FIRM = {
     "firm_home",
     "firm_list",
@@ -62,6 +64,8 @@ WITHOUT_ORGANISATION = {
     "receipts.FirmSchedule",  # of the firm
     "outbox.Notice",  # to a user; of a firm it has none
     "receipts.Round",  # of the firm; its lines hang on their dossiers
+    "outbox.Inbox",  # without one it is the installation's; pages only find those with
+    "outbox.Stray",  # mails of nobody: for the operator, on no page
 }
 NAMED = (
     Customer,
@@ -76,6 +80,8 @@ NAMED = (
     Credit,
     Import,
     Batch,
+    Inbound,
+    Inbox,
 )
 DJANGO = {"auth", "contenttypes", "sessions"}
 
@@ -138,6 +144,14 @@ def full(organisation: Organisation, plan: Plan, template: Template, owner: User
     )
     for kind in (Batch.Kind.CAMPAIGN, Batch.Kind.CHANGE):
         Batch.objects.create(organisation=organisation, kind=kind, title="Lot", made_at=NOW)
+    Inbox.objects.create(organisation=organisation, address="retours@exemple.test")
+    Inbound.objects.create(
+        organisation=organisation,
+        kind=Inbound.Kind.REPLY,
+        digest="0",
+        raw=ContentFile(b"From: a@b.test\n\nBonjour", name="a.eml"),
+        received_at=NOW,
+    )
     run.run(organisation, on=TODAY, now=NOW, spread=False, pause=0)
     for model in (
         Customer,
@@ -226,7 +240,7 @@ def test_a_session_that_ended_under_a_form_comes_back_to_its_page(
 def test_every_other_address_is_known_here() -> None:
     """A new address outside a dossier must be looked at: who may open it?"""
     outside = {name for name, _route, converters in patterns() if "slug" not in converters}
-    assert outside <= OF_NO_DOSSIER | OF_A_FIRM | OF_A_DOOR | OPEN_TO_ALL | {
+    assert outside <= OF_NO_DOSSIER | OF_A_FIRM | OF_A_DOOR | OF_THE_API | OPEN_TO_ALL | {
         "styleguide",
         "",
         "health",

@@ -62,7 +62,7 @@ class InboxForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         self.fields["address"].required = True
         self.fields["host"].required = True
-        self.fields["security"].widget.choices = [  # type: ignore[attr-defined]
+        self.fields["security"].widget.choices = [
             (Mailbox.Security.TLS, "TLS (993)"),
             (Mailbox.Security.STARTTLS, "STARTTLS (143)"),
             (Mailbox.Security.NONE, _("Aucun chiffrement")),
