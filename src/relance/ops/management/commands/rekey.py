@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from relance.outbox.inbound import care as inboxes
 from relance.outbox.mailbox_care import rekey
 from relance.outbox.secrets import SecretLostError
 
@@ -13,7 +14,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            done = rekey()
+            done = rekey() + inboxes.rekey()
         except SecretLostError as lost:
             raise CommandError(
                 "Un mot de passe est chiffré avec une clé absente : "
