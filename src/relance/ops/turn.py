@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from relance.dunning.daily import run
+from relance.dunning.daily import run, tracked
 from relance.dunning.lots import batch_kinds
 from relance.dunning.lots.batches import Pace
 from relance.dunning.recaps import recaps
@@ -25,6 +25,7 @@ PARTS: Sequence[Part] = (
     ("the day's runs", run.tick),
     ("batches", lambda now: batch_kinds.work(now, Pace(seconds=SECONDS_FOR_BATCHES))),
     ("regular e-mails", recaps.work),
+    ("what providers tell", tracked.tick),
     ("requests for receipts", automatic.tick),
     ("requests to several dossiers", rounds.work),
     ("verification of journals", checking.work),
@@ -48,6 +49,7 @@ def whole_tick(now: datetime) -> None:
     run.tick(now)
     batch_kinds.work(now)
     recaps.work(now)
+    tracked.tick(now)
     automatic.tick(now)
     rounds.work(now)
     checking.work(now)

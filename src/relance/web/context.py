@@ -13,13 +13,13 @@ from django.utils.translation import ngettext
 from relance.accounts import clock
 from relance.accounts.access import Access, FirmAccess, firms_of, organisations_of
 from relance.accounts.models import BankRole, DunningRole
-from relance.dunning.facts import hours, sending
+from relance.dunning.facts import hours
 from relance.dunning.models import Outlook, Plan, Run
 from relance.outbox.models import Message, Status
 from relance.web import french
 from relance.web.banners import banners
 from relance.web.firm_context import firm_shell
-from relance.web.queries import bank, chase_list, inbound, receipts
+from relance.web.queries import bank, chase_list, inbound, receipts, sending
 from relance.web.queries import departures as before
 from relance.web.queries import today as morning
 
@@ -126,7 +126,7 @@ def _nav(request: HttpRequest, access: Access, now: datetime) -> list[dict[str, 
 
 def _dunning_places(access: Access, today: date) -> list[list[tuple[str, str, str, str, int]]]:
     """Name of the address, icon, label, label on a phone and count of each, in sections."""
-    waiting = morning.my_actions(access, access.user).count()
+    waiting = morning.my_actions(access, access.user, today).count()
     trouble = morning.trouble(access, today)
     named = morning.mentions(access).count()
     return [

@@ -16,7 +16,7 @@ from relance.history.models import Event
 from relance.ledger.models import Invoice, PaymentMode, Regime
 from relance.outbox.models import Message, Status
 from relance.outbox.services import POSTED
-from relance.web import french
+from relance.web import channel_words, french
 from relance.web.queries import journal_kinds
 from relance.web.smtp_words import cancelled_words
 
@@ -305,7 +305,13 @@ def _action_withdrawn(data: Mapping[str, Any]) -> Told:
 
 def _action_done(data: Mapping[str, Any]) -> Told:
     icon = CHANNEL_ICONS.get(str(data.get("channel")), "tick")
-    return icon, _level_of(data), str(data.get("note") or "") or _("Fait")
+    said = [channel_words.result(str(data.get("result") or "")), str(data.get("note") or "")]
+    return icon, _level_of(data), ", ".join(filter(None, said)) or _("Fait")
+
+
+def _call_tried(data: Mapping[str, Any]) -> Told:
+    said = [channel_words.result(str(data.get("result") or "")), str(data.get("note") or "")]
+    return "phone", _level_of(data), ", ".join(filter(None, said))
 
 
 def _money(data: Mapping[str, Any], key: str = "amount_cents") -> str:
@@ -363,6 +369,7 @@ _TELLERS: dict[str, Callable[[Mapping[str, Any]], Told]] = {
     "action_opened": _action_opened,
     "action_withdrawn": _action_withdrawn,
     "action_done": _action_done,
+    "call_tried": _call_tried,
     "action_skipped": lambda d: ("minus", _("Ignorée : %(level)s") % {"level": _level_of(d)}, ""),
     "owners_changed": lambda d: ("users", _("Responsables changés"), _value(d.get("owners"))),
     "marked_as_chased": lambda d: (

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from relance.web import french
+from relance.web.queries.journal_channels import TELLERS as CHANNELS
 from relance.web.queries.journal_inbound import TELLERS as ARRIVALS
 from relance.web.queries.journal_receipts import BANK, PEOPLE
 
@@ -106,6 +107,7 @@ TELLERS: dict[str, Teller] = {
     **BANK,
     **PEOPLE,
     **ARRIVALS,
+    **CHANNELS,
     "sending_switched": _switched,
     "settings_saved": _settings,
     "import_done": _imported,
@@ -143,6 +145,11 @@ TELLERS: dict[str, Teller] = {
     "message_expired": plain("minus", lazy("Message périmé avant le départ"), "name"),
     "phone_refused": plain("error", lazy("Téléphone refusé"), "phone", "reason"),
     "place_refused": plain("error", lazy("Adresse postale refusée"), "reason"),
+    "message_decided": lambda d: (
+        ("tick", _("Envoi incertain : dit parti"), _text(d, "name"))
+        if d.get("sent")
+        else ("undo", _("Envoi incertain : renvoyé"), _text(d, "name"))
+    ),
     "link_closed": plain("lock", lazy("Lien vers les factures fermé")),
     "link_reopened": plain("link", lazy("Lien vers les factures rouvert")),
     "recovery_asked": plain("folder", lazy("Dossier de recouvrement demandé")),

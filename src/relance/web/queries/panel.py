@@ -11,16 +11,21 @@ from relance.accounts.models import DunningRole, Membership, User
 from relance.dunning import services
 from relance.dunning.facts.gather import rules_of
 from relance.dunning.models import Action, Channel, Entry, Step
+from relance.dunning.services.calls import results_of
 from relance.dunning.wording import letters, messages, templating
 from relance.dunning.wording.sheet import fragment
+from relance.dunning.wording.sms import number_of, shortened
 from relance.engine import model as engine
 from relance.engine import wording
 from relance.engine.decide import decide
+from relance.formats import sms as sms_count
+from relance.formats.phones import PhoneError, spaced, tel
 from relance.ledger.models import Invoice, Payment
 from relance.outbox import mailboxes
 from relance.outbox.channels.email.mime import attached_name
 from relance.outbox.models import Message
-from relance.web import french
+from relance.outbox.provider_care import leaves_alone
+from relance.web import channel_words, french
 from relance.web.queries.today import on_their_way
 from relance.web.smtp_words import cancelled_words
 from relance.web.templatetags.relance import level_name
@@ -66,6 +71,10 @@ class Panel:
     facts: list[Because] = field(default_factory=list)
     invoices: list[engine.Invoice] = field(default_factory=list)
     members: list[User] = field(default_factory=list)
+    alone: frozenset[str] = frozenset()
+    script: str = ""
+    sms: "sms_count.Count | None" = None
+    number: str = ""
 
     @property
     def can_do(self) -> bool:
@@ -98,6 +107,32 @@ class Panel:
     def is_call(self) -> bool:
         return self.action.channel == Channel.CALL
 
+    @property
+    def result_words(self) -> str:
+        """What came of it, in a few words; empty when nothing was said."""
+        return channel_words.result(self.action.result)
+
+    @property
+    def leaves_by_provider(self) -> bool:
+        """True when a message of this channel leaves by itself once sent: no printer, no phone."""
+        kind = Channel.LETTER if self.is_letter else self.action.channel
+        return kind in self.alone
+
+    @property
+    def results(self) -> list[tuple[str, str]]:
+        """What can come of it, with its words: of a call or a task."""
+        return [(one, channel_words.result(one)) for one in results_of(self.action)]
+
+    @property
+    def phones(self) -> list[tuple[str, str, str]]:
+        """Who can be called: name, number as it is read, number as it is dialled; best first."""
+        customer = self.action.customer
+        typed = [] if customer.phone_invalid_since else [(customer.name, customer.phone)]
+        people = customer.contacts.exclude(phone="").order_by("-is_default", "name")
+        typed += [(person.name, person.phone) for person in people]
+        land = customer.country
+        return [(name, spaced(text, land), tel(text, land)) for name, text in typed if text]
+
 
 def panel(access: Access, action: Action, *, on: date) -> Panel:
     """Everything about one action, in a fixed number of queries."""
@@ -118,17 +153,23 @@ def panel(access: Access, action: Action, *, on: date) -> Panel:
     except services.Refused as no:
         shown.refusal, shown.code = str(no), no.code
         return shown
+    shown.alone = leaves_alone(access.organisation.pk)
     chosen = set(wanted.action.invoices)
     shown.invoices = [one for one in wanted.case.invoices if one.id in chosen]
     shown.facts = because(access, action, wanted, on)
-    if action.channel not in WRITTEN:
-        return shown
     book = messages.open_book(access.organisation, [wanted])
+    if action.channel not in WRITTEN:
+        if (action.plan_id, action.level) in book.words:
+            rendered, _to = messages.write(book, wanted, on, signature=str(access.user))
+            shown.script = rendered.text.strip()
+        return shown
     if (action.plan_id, action.level) not in book.words:
         shown.code = "NO_TEMPLATE"
         shown.refusal = _("Aucun modèle n’est associé à ce niveau : choisissez-en un.")
         return shown
     shown.sheet = sheet(access, book, wanted, on, signature=_signature(shown, access.user))
+    if shown.is_sms:
+        _read_sms(shown, book)
     if shown.is_letter and not letters.address_lines(action.customer):
         shown.code = "NO_ADDRESS"
         shown.refusal = _("Ce client n’a pas d’adresse postale complète\u00a0: complétez sa fiche.")
@@ -137,6 +178,23 @@ def panel(access: Access, action: Action, *, on: date) -> Panel:
         shown.code = "NO_RECIPIENT"
         shown.refusal = _("Ce client n’a aucune adresse e-mail valable.")
     return shown
+
+
+def _read_sms(shown: Panel, book: messages.Book) -> None:
+    """Its text as it leaves, what it costs, and to which number."""
+    if shown.sheet is None:
+        return
+    text = shortened(shown.sheet.text)
+    shown.sheet = shown.sheet._replace(text=text)
+    shown.sms = sms_count.count(text)
+    customer = shown.action.customer
+    try:
+        shown.number = number_of(customer, book.contacts.get(customer.pk, []))
+    except PhoneError:
+        shown.number = ""
+    if not shown.number and Channel.SMS in shown.alone:
+        shown.code = "NO_PHONE"
+        shown.refusal = _("Ce client n’a aucun numéro de mobile valable : corrigez sa fiche.")
 
 
 def _signature(shown: Panel, reader: User) -> str:

@@ -16,12 +16,12 @@ from relance.accounts.access import Access
 from relance.accounts.models import User
 from relance.dunning import queries as dunning
 from relance.dunning.daily.todo import ON_ITS_WAY
-from relance.dunning.facts import hours, sending
+from relance.dunning.facts import hours
 from relance.dunning.models import Action, Entry, Mention, Outlook
 from relance.dunning.wording import messages
 from relance.ledger.models import Customer, Hold, Invoice, Payment
 from relance.outbox.models import Message, MessageInvoice, Status
-from relance.web.queries import campaigns
+from relance.web.queries import campaigns, sending
 
 SHOWN = 100
 """Lines of one section before it sends to the full list."""
@@ -56,17 +56,16 @@ def waiting_actions(access: Access) -> QuerySet[Action]:
     )
 
 
-def my_actions(access: Access, user: User) -> QuerySet[Action]:
+def my_actions(access: Access, user: User, on: date | None = None) -> QuerySet[Action]:
     """What I can do now (S3-09): mine, open, with somebody to write to; oldest first.
 
-    Those that cannot leave for want of an address or a template stand among the errors.
+    Those that cannot leave for want of an address or a template stand among the errors. A call
+    that nobody answered comes back on its day: it is left out before, when `on` is given.
     """
-    return (
-        waiting_actions(access)
-        .filter(owners=user, reason="")
-        .select_related("customer")
-        .order_by("due_on", "id")
-    )
+    rows = waiting_actions(access)
+    if on is not None:
+        rows = rows.exclude(result="no_answer", due_on__gt=on)
+    return rows.filter(owners=user, reason="").select_related("customer").order_by("due_on", "id")
 
 
 def blocked_actions(access: Access) -> QuerySet[Action]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import date
 from email.utils import parseaddr
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -23,6 +24,7 @@ from relance.dunning import services
 from relance.dunning.models import Action
 from relance.dunning.services.undo import cancel_message, unskip_action
 from relance.dunning.wording import messages, templating
+from relance.formats.amounts import Amount, parse_amount
 from relance.ledger import services as ledger
 from relance.ledger.models import Customer
 from relance.ledger.services import LedgerError
@@ -30,6 +32,7 @@ from relance.outbox import mailboxes
 from relance.outbox import services as outbox
 from relance.outbox.mailboxes import Sender
 from relance.outbox.models import Message
+from relance.web import channel_words
 from relance.web.queries import actions as listing
 from relance.web.queries import panel as reading
 from relance.web.queries import today as morning
@@ -165,7 +168,7 @@ def action_send(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     if form and not form.is_valid():
         return show_panel(request, access, action, form=form)
     try:
-        given = _given(request, form, access.user)
+        given = {} if request.POST.get("by") == "provider" else _given(request, form, access.user)
         message = services.send_action(
             action,
             actor=access.user,
@@ -176,7 +179,7 @@ def action_send(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     except services.Refused as no:
         action.refresh_from_db()
         return show_panel(request, access, action, refusal=str(no), form=form)
-    if form is None and request.POST.get("keep") == "1":
+    if form is None and request.POST.get("keep") == "1" and message.recipients:
         _keep_address(request, access, action, message.recipients)
     return done(
         request,
@@ -276,6 +279,49 @@ def action_complete(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 
 
 @require_POST
+def action_result(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """What came of a call or a task, with the promise or the dispute that was spoken of."""
+    access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
+    action = access.get(Action, pk=pk)
+    try:
+        result = services.Result(request.POST.get("result", ""))
+        services.record_result(
+            action,
+            result,
+            actor=access.user,
+            on=today_of(request, access),
+            now=moment(request),
+            note=request.POST.get("note", "").strip()[:4000],
+            agreed=_agreed(request),
+        )
+    except (services.Refused, ValueError) as no:
+        action.refresh_from_db()
+        words = str(no) if isinstance(no, services.Refused) else _("Choisissez un résultat.")
+        return show_panel(request, access, action, refusal=words, typed=request.POST)
+    said = f"{channel_words.result(result)} : {action.customer}."
+    return done(request, access, action, said=said)
+
+
+def _agreed(request: HttpRequest) -> services.Agreed:
+    """The promise or the dispute as typed. Raises Refused for an amount or a date that is none."""
+    until, amount = request.POST.get("until", ""), request.POST.get("amount", "").strip()
+    chosen = request.POST.get("invoice", "")
+    try:
+        day = date.fromisoformat(until) if until else None
+    except ValueError as fault:
+        raise services.Refused(_("Cette date n’existe pas."), "NO_DATE") from fault
+    read = parse_amount(amount) if amount else None
+    if amount and not (isinstance(read, Amount) and read.cents > 0):
+        raise services.Refused(_("Ce montant n’en est pas un."), "NO_AMOUNT")
+    return services.Agreed(
+        until=day,
+        amount_cents=read.cents if isinstance(read, Amount) else None,
+        category=request.POST.get("category", "").strip(),
+        invoice_ids=[int(chosen)] if chosen.isdecimal() else [],
+    )
+
+
+@require_POST
 def action_owners(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """An administrator says who is to do it (S3-11), himself first if he wants to send (D-20)."""
     access = enter(request, slug, DunningRole.ADMIN)
@@ -363,6 +409,7 @@ urlpatterns = [
     path("actions/<int:pk>/ignorer/", action_skip, name="action_skip"),
     path("actions/<int:pk>/reprendre/", action_unskip, name="action_unskip"),
     path("actions/<int:pk>/fait/", action_complete, name="action_complete"),
+    path("actions/<int:pk>/resultat/", action_result, name="action_result"),
     path("actions/<int:pk>/responsables/", action_owners, name="action_owners"),
     path("actions/<int:pk>/lettre/", action_letter, name="action_letter"),
     path("messages/<int:pk>/annuler/", message_undo, name="message_undo"),

@@ -64,7 +64,7 @@ def done(
 
 def _following(request: HttpRequest, access: Access, action: Action) -> Action | None:
     """The action that the list on the screen shows next; without script, the next of mine."""
-    mine = morning.my_actions(access, access.user)
+    mine = morning.my_actions(access, access.user, today_of(request, access))
     asked = request.POST.get("next", "")
     if asked.isdecimal():
         open_now = morning.waiting_actions(access).exclude(pk=action.pk)
@@ -78,7 +78,7 @@ def _following(request: HttpRequest, access: Access, action: Action) -> Action |
 def _changes(request: HttpRequest, access: Access, action: Action) -> dict[str, Any]:
     """What the rest of the page must now say: counts, sums and the sentence under the title."""
     slug, on = access.organisation.slug, today_of(request, access)
-    mine = morning.summed(morning.my_actions(access, access.user))
+    mine = morning.summed(morning.my_actions(access, access.user, on))
     trouble = morning.trouble(access, on)
     return {
         "row": f"action-{action.pk}",

@@ -313,6 +313,7 @@ def tabs_of(access: Access, part: str) -> list[dict[str, object]]:
         "reception": (_("Réception"), "settings_inbound"),
         "modeles": (_("Modèle d’e-mail/SMS"), "template_list"),
         "courriers": (_("Courriers"), "settings_letters"),
+        "canaux": (_("Canaux"), "settings_channels"),
         "horaires": (_("Horaires"), "settings_hours"),
         "exclusions": (_("Exclusions"), "settings_rules"),
         "penalites": (_("Pénalités"), "settings_penalties"),

@@ -19,11 +19,11 @@ from relance.dunning.models import Action
 from relance.dunning.wording import messages
 from relance.ledger.models import Customer
 from relance.web import french
-from relance.web.banners import stop_words
 from relance.web.queries import campaigns
 from relance.web.queries import inbound as arrivals
 from relance.web.queries import panel as reading
 from relance.web.queries import today as morning
+from relance.web.queries.sending import stop_words
 from relance.web.requests import enter, moment, today_of
 from relance.web.sentences import (
     actions_wait,
@@ -45,7 +45,7 @@ def today(request: HttpRequest, slug: str) -> HttpResponse:
     """The page of every morning, with the panel of the first action beside it."""
     access = enter(request, slug)
     now, on = moment(request), today_of(request, access)
-    mine = morning.my_actions(access, access.user)
+    mine = morning.my_actions(access, access.user, on)
     to_do = list(mine[: morning.SHOWN])
     total = morning.summed(mine)
     departure = morning.departure(access, now)
@@ -69,7 +69,7 @@ def today(request: HttpRequest, slug: str) -> HttpResponse:
             for row in departure.lines(None if all_shown else AUTOMATIC_SHOWN)
         ],
         "departing_more": 0 if all_shown else max(0, departure.count - AUTOMATIC_SHOWN),
-        "stop_words": stop_words(access, on),
+        "stop_words": stop_words(access.organisation, on),
         "leaving": _leaving(access, on),
         "errors": _errors(slug, access, on),
         "mentions": _mentions(slug, access),

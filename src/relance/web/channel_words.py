@@ -1,0 +1,50 @@
+"""French words of providers: what became of a letter or an SMS, and why an account refuses."""
+
+from django.utils.translation import gettext_lazy as lazy
+
+from relance.outbox.channels import tracking
+
+STATES = {
+    tracking.SUBMITTED: lazy("Confié au prestataire"),
+    tracking.QUEUED: lazy("Pris en compte"),
+    tracking.PRINTED: lazy("Imprimé"),
+    tracking.POSTED: lazy("Posté"),
+    tracking.IN_TRANSIT: lazy("En cours d’acheminement"),
+    tracking.WAITING: lazy("Au bureau de poste"),
+    tracking.DELIVERED: lazy("Distribué"),
+    tracking.REFUSED: lazy("Refusé par le destinataire"),
+    tracking.UNCLAIMED: lazy("Non réclamé"),
+    tracking.RETURNED: lazy("Revenu : n’habite pas à l’adresse indiquée"),
+    tracking.CANCELLED: lazy("Annulé"),
+    tracking.ERROR: lazy("Non remis"),
+    tracking.DEPOSIT: lazy("Preuve de dépôt"),
+    tracking.RECEIPT: lazy("Avis de réception"),
+}
+
+RESULTS = {
+    "reached": lazy("Joint"),
+    "no_answer": lazy("Pas de réponse"),
+    "left_message": lazy("Message laissé"),
+    "promised": lazy("Promesse de paiement"),
+    "disputed": lazy("Litige"),
+    "wrong_number": lazy("Mauvais numéro"),
+    "done": lazy("Fait"),
+    "not_done": lazy("Non fait"),
+}
+"""What came of a call or a task (`Action.result`)."""
+
+PROVIDERS = {
+    "merci_facteur": lazy("Merci Facteur"),
+    "http": lazy("Opérateur par HTTP"),
+    "fake": lazy("Démonstration (rien ne part)"),
+}
+
+
+def state(status: str) -> str:
+    """What became of a message, in a few words."""
+    return str(STATES.get(status, status))
+
+
+def result(code: str) -> str:
+    """What came of a call or a task, in a few words; empty when nothing was said."""
+    return str(RESULTS.get(code, ""))
