@@ -38,7 +38,7 @@ def figures(report: dict[str, Any], database: str) -> dict[str, dict[str, Any]]:
 
 
 def test_each_part_of_the_main_job_has_a_figure(report: dict[str, Any]) -> None:
-    everywhere = {"first pass", "daily pass", "second pass", "import", "mails"}
+    everywhere = {"first pass", "daily pass", "second pass", "import", "mails", "letters"}
     everywhere |= {name.partition(",")[0] for name, _address in [*PAGES, *BANK_PAGES]}
     everywhere |= {"statement"}
     databases = ["sqlite"]

@@ -35,6 +35,16 @@ def test_a_png_or_a_jpeg_becomes_a_plain_png_of_the_same_name_each_time(kind: st
     assert one == two
 
 
+def test_a_photograph_is_kept_as_a_jpeg_so_that_a_run_stays_light() -> None:
+    out = io.BytesIO()
+    Image.effect_noise((1100, 330), 60).save(out, "PNG")
+    logo = accepted(out.getvalue())
+
+    assert logo.name.endswith(".jpg")
+    assert Image.open(io.BytesIO(logo.content)).format == "JPEG"
+    assert len(logo.content) < len(out.getvalue())
+
+
 def test_what_is_transparent_becomes_white() -> None:
     kept = Image.open(io.BytesIO(accepted(picture("PNG", mode="RGBA")).content))
 

@@ -288,6 +288,13 @@ def _banking(verb: str, **options: Any) -> Found:
     return found
 
 
+def print_letters(rounds: int) -> Found:
+    """A print run of letters; its models are there once Django is set up."""
+    from relance.ops.bench import letters
+
+    return letters.measure(rounds)
+
+
 PARTS: dict[str, Callable[..., Found]] = {
     "engine": engine,
     "prepare": prepare,
@@ -296,6 +303,7 @@ PARTS: dict[str, Callable[..., Found]] = {
     "imports": imports,
     "bare_import": bare_import,
     "mails": mails,
+    "letters": print_letters,
     "books": pages.prepare,
     "pages": pages.measure,
     "bank": partial(_banking, "prepare"),

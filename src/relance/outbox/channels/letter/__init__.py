@@ -5,17 +5,18 @@ they are joined and taken apart again.
 """
 
 import io
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 import pikepdf
 
 from relance.outbox.channels.letter.typeset import compiled
 
-AT_ONCE = 100
-"""Letters laid out together; more of them are joined afterwards, so that memory stays small."""
+AT_ONCE = 20
+"""Letters laid out together and then joined. Typst keeps what it made of its last ten layouts: of
+few letters each, or the memory of a long run would be that of a thousand."""
 
 
 class Printed(NamedTuple):
@@ -39,9 +40,9 @@ def render(
     """
     if not letters:
         raise ValueError("no letter to print")
-    pictures = {name: list(content) for name, content in (logos or {}).items()}
     parts = [
-        _laid_out(letters[n : n + AT_ONCE], pictures, at) for n in range(0, len(letters), AT_ONCE)
+        _laid_out(letters[n : n + AT_ONCE], logos or {}, at)
+        for n in range(0, len(letters), AT_ONCE)
     ]
     return joined(parts)
 
@@ -78,14 +79,18 @@ def _saved(pdf: pikepdf.Pdf) -> bytes:
 
 
 def _laid_out(
-    letters: Sequence[Mapping[str, Any]], pictures: Mapping[str, list[int]], at: datetime
+    letters: Sequence[Mapping[str, Any]], logos: Mapping[str, bytes], at: datetime
 ) -> Printed:
-    asked = {str(letter.get("logo", "")) for letter in letters}
-    needed = {name: content for name, content in pictures.items() if name in asked}
-    pdf, compiler = compiled("letter.typ", {"letters": list(letters), "logos": needed}, at=at)
-    marks = json.loads(compiler.query("<start>", field="value"))
+    asked = sorted({str(letter.get("logo", "")) for letter in letters} & logos.keys())
+    names = {name: f"logo-{number}{PurePath(name).suffix}" for number, name in enumerate(asked)}
+    pdf, starts = compiled(
+        "letter.typ",
+        {"letters": list(letters), "logos": names},
+        at=at,
+        files={file: logos[name] for name, file in names.items()},
+    )
     with pikepdf.open(io.BytesIO(pdf)) as document:
-        return Printed(pdf, [int(page) - 1 for page in marks], len(document.pages))
+        return Printed(pdf, [int(page) - 1 for page in starts], len(document.pages))
 
 
 def spans(printed: Printed) -> Iterator[tuple[int, int]]:

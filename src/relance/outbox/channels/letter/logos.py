@@ -1,8 +1,8 @@
-"""The logo of a letterhead: what an uploaded picture must be, and the PNG that is kept of it."""
+"""The logo of a letterhead: what an uploaded picture must be, and what is kept of it."""
 
 import io
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 from PIL import Image, ImageOps
@@ -13,6 +13,10 @@ LEAST_SIDE = 40
 """Pixels: below, it would be printed as a blur."""
 BOX = (1100, 330)
 """Pixels of what is kept: 62 × 18 mm on paper at 450 dots to the inch."""
+
+
+HEAVY = 80_000
+"""Bytes of a PNG above which the picture is kept as a JPEG."""
 
 
 class LogoError(Exception):
@@ -27,7 +31,7 @@ class Logo(NamedTuple):
 
 
 def accepted(raw: bytes) -> Logo:
-    """The PNG kept of an uploaded PNG or JPEG: turned upright, on white, without its metadata.
+    """What is kept of an uploaded PNG or JPEG: turned upright, on white, without its metadata.
 
     The content decides what it is, never its name. Raises LogoError: no PNG or JPEG (an SVG may
     ask for other files), too heavy, too many pixels, too small, damaged.
@@ -55,10 +59,16 @@ def accepted(raw: bytes) -> Logo:
         drawn = _on_white(upright)
     except (OSError, SyntaxError, ValueError) as fault:
         raise LogoError(_("Cette image est abîmée. Enregistrez-la de nouveau.")) from fault
+    content, kind = _saved(drawn, "PNG", optimize=True), "png"
+    if len(content) > HEAVY:  # a photograph: each letter of a run would carry it
+        content, kind = _saved(drawn, "JPEG", quality=88), "jpg"
+    return Logo(f"{sha256(content).hexdigest()[:32]}.{kind}", content)
+
+
+def _saved(picture: Image.Image, kind: str, **how: Any) -> bytes:
     out = io.BytesIO()
-    drawn.save(out, "PNG", optimize=True)
-    content = out.getvalue()
-    return Logo(f"{sha256(content).hexdigest()[:32]}.png", content)
+    picture.save(out, kind, **how)
+    return out.getvalue()
 
 
 def _on_white(picture: Image.Image) -> Image.Image:

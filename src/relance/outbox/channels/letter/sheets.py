@@ -37,7 +37,7 @@ def cover(
         "warning": _("Bordereau à conserver\u00a0: il ne part dans aucune enveloppe."),
         "page_label": _("Page"),
     }
-    pdf, _compiler = compiled("cover.typ", {"run": run}, at=at)
+    pdf = compiled("cover.typ", {"run": run}, at=at).pdf
     with pikepdf.open(io.BytesIO(pdf)) as document:
         return Printed(pdf, [], len(document.pages))
 
@@ -79,5 +79,4 @@ def envelope_test(sender: str, *, at: datetime) -> bytes:
             "corrigez-le d’abord."
         ),
     }
-    pdf, _compiler = compiled("envelope.typ", {"sheet": sheet}, at=at)
-    return pdf
+    return compiled("envelope.typ", {"sheet": sheet}, at=at).pdf

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from tempfile import TemporaryDirectory
+from typing import Any, Final, NamedTuple
 
 import typst
 
@@ -26,23 +27,42 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 _PLAIN = re.compile(r"[\x09\x0a\x20-\u024f\u2009-\u2026\u202f\u20ac\u2212]*")
 
 
-def compiled(
-    source: str, inputs: Mapping[str, Any], *, at: datetime, folder: Path = FOLDER
-) -> tuple[bytes, Any]:
-    """The PDF of a source of `folder`, dated `at`, and its compiler for further questions.
+class Compiled(NamedTuple):
+    """A PDF, and the values of its marks named `start`."""
 
-    `inputs` are put into JSON. A character that cannot be drawn becomes `STAND_IN`.
+    pdf: bytes
+    starts: list[Any]
+
+
+def compiled(
+    source: str,
+    inputs: Mapping[str, Any],
+    *,
+    at: datetime,
+    folder: Path = FOLDER,
+    files: Mapping[str, bytes] | None = None,
+) -> Compiled:
+    """The PDF of a source of `folder`, dated `at`.
+
+    `inputs` are put into JSON, `files` are pictures by the plain name that the source reads. A
+    character that cannot be drawn becomes `STAND_IN`.
     """
     clean = {key: _clean(value) for key, value in inputs.items()}
-    try:
-        return _compile(folder / source, clean, at)
-    except typst.TypstError as fault:
-        if _NOT_DRAWN not in str(fault):
-            raise
-    return _compile(folder / source, {key: _drawable(value) for key, value in clean.items()}, at)
+    with TemporaryDirectory(prefix="relance-letters-") as made:
+        place = Path(made) / source
+        place.write_bytes((folder / source).read_bytes())
+        for name, content in (files or {}).items():
+            place.with_name(name).write_bytes(content)
+        try:
+            return _compile(place, clean, at)
+        except typst.TypstError as fault:
+            if _NOT_DRAWN not in str(fault):
+                raise
+        drawable = {key: _drawable(value) for key, value in clean.items()}
+        return _compile(place, drawable, at)
 
 
-def _compile(source: Path, inputs: Mapping[str, Any], at: datetime) -> tuple[bytes, Any]:
+def _compile(source: Path, inputs: Mapping[str, Any], at: datetime) -> Compiled:
     compiler = typst.Compiler(
         str(source),
         root=str(source.parent),
@@ -52,7 +72,8 @@ def _compile(source: Path, inputs: Mapping[str, Any], at: datetime) -> tuple[byt
     made = compiler.compile(
         format="pdf", timestamp=int(at.timestamp()), pdf_standards=STANDARD, pdf_tags=False
     )
-    return made if isinstance(made, bytes) else b"", compiler
+    starts = json.loads(compiler.query("<start>", field="value"))
+    return Compiled(made if isinstance(made, bytes) else b"", starts)
 
 
 def _clean(value: Any) -> Any:
@@ -77,7 +98,7 @@ def _drawable(value: Any) -> Any:
 def _through(value: Any, change: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: change(one) for key, one in value.items()}
-    if isinstance(value, list | tuple) and not (value and isinstance(value[0], int)):
+    if isinstance(value, list | tuple):
         return [change(one) for one in value]
     return value
 
