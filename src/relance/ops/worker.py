@@ -42,12 +42,14 @@ def work(
     """Deliver what is due until `stop` is set, or with `once` until nothing more is due.
 
     `tick(now)` is called every few seconds, in this thread: it runs the organisations whose
-    hour has come. Claims of dead workers are recovered at the start and with each tick. When
+    hour has come. Claims of dead workers are recovered with each tick, and before the first. When
     `stop` is set each lane finishes the message it is handing over and gives the others back.
+    A database that is away, at the start too, is waited for.
     With `once` everything happens in the calling thread.
     """
-    total = delivery.recover(at=now(), hooks=hooks)
+    total = Report()
     if once:
+        total += delivery.recover(at=now(), hooks=hooks)
         tick(now())
         total += drain(hooks=hooks, now=now, channels=channels, stop=stop)
         delivery.record_pending(hooks=hooks)
@@ -60,8 +62,8 @@ def work(
     for thread in threads:
         thread.start()
     while not stop.is_set():
-        _safely("the day's runs", lambda: tick(now()))
         _safely("recovery", lambda: delivery.recover(at=now(), hooks=hooks))
+        _safely("the day's runs", lambda: tick(now()))
         _safely("entries", lambda: delivery.record_pending(hooks=hooks))
         stop.wait(TICK_SECONDS)
     for thread in threads:
@@ -166,6 +168,8 @@ def _lane(
             pause = FIRST_PAUSE
         else:
             stop.wait(IDLE_SECONDS)
+    if not clean:  # what this process knows of them would end with it
+        _safely("claims", lambda: delivery.settle_claims(claimant=worker, at=now(), hooks=hooks))
     connection.close()
 
 
