@@ -1,14 +1,13 @@
 """A message that somebody sends to himself to see it arrive: never stored, counted nowhere."""
 
-import re
 from datetime import datetime
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 
 from django.core.mail import EmailMultiAlternatives
 
 from relance.outbox.channels.base import DeliveryError
 from relance.outbox.channels.email.lines import line_of
-from relance.outbox.channels.email.mime import Envelope
+from relance.outbox.channels.email.mime import letter_of
 from relance.outbox.oauth import TokenError
 from relance.outbox.services import Draft, new_message_ref, one_line
 
@@ -36,13 +35,9 @@ def send_trial(draft: Draft, *, to: str, subject: str, now: datetime) -> str:
         line = line_of(draft.mailbox, at=now, answer_seconds=ANSWER_SECONDS)
     except TokenError as fault:
         raise DeliveryError(str(fault), unreachable=True) from fault
-    letter = Envelope(parseaddr(draft.sender)[1], [to], _bytes(mail))
+    letter = letter_of(mail)
     try:
         line.deliver(letter, hand_over=lambda: None)
     finally:
         line.close()
     return to
-
-
-def _bytes(mail: EmailMultiAlternatives) -> bytes:
-    return re.sub(rb"\r\n?|\n", b"\r\n", mail.message().as_bytes())

@@ -11,12 +11,15 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from email import policy
 from email.charset import BASE64, Charset
 from email.header import Header
-from email.utils import encode_rfc2231, format_datetime, parseaddr
+from email.parser import BytesParser
+from email.utils import format_datetime, parseaddr
 from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
+from urllib.parse import quote
 
 from django.core.mail.message import EmailMessage, sanitize_address
 from django.utils import timezone
@@ -26,6 +29,8 @@ from relance.outbox.models import Message, MessageFile
 
 MAX_BYTES = 10_000_000  # after base64; what most servers take (spec mail B2)
 PLAIN_ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[A-Za-z0-9.-]+", re.ASCII)
+LONGEST_WORD = 60
+"""A longer one cannot be folded as it is written: it goes in encoded words, which can."""
 _UTF8 = Charset("utf-8")
 _UTF8.header_encoding = BASE64
 
@@ -70,10 +75,12 @@ def left_at(message: Message) -> datetime:
 
 
 def letter_of(mail: EmailMessage) -> Envelope:
-    """A mail of Django's as it leaves: for what is no message to a customer."""
+    """A mail of Django's as it leaves, in seven bits: for what is no message to a customer."""
     message: Any = mail.message()
+    read = BytesParser(policy=policy.SMTP).parsebytes(message.as_bytes(linesep="\r\n"))
+    data = read.as_bytes(policy=policy.SMTP.clone(cte_type="7bit", refold_source="none"))
     to = [_bare(one) for one in mail.to]
-    return Envelope(_bare(mail.from_email), to, message.as_bytes(linesep="\r\n"))
+    return Envelope(_bare(mail.from_email), to, data)
 
 
 def _headers(message: Message, at: datetime) -> Iterator[tuple[str, str]]:
@@ -104,7 +111,8 @@ def _words(text: str) -> str:
     """Unstructured text for a header: RFC 2047 when it is not plain ASCII."""
     if re.search(r"[\x00-\x1f\x7f]", text):
         raise ValueError("the subject holds a control character")
-    charset = None if text.isascii() and "=?" not in text else _UTF8
+    foldable = max(map(len, text.split(" "))) <= LONGEST_WORD
+    charset = None if text.isascii() and foldable and "=?" not in text else _UTF8
     return Header(text, charset, header_name="Subject").encode(linesep="\r\n")
 
 
@@ -135,14 +143,19 @@ def _body(message: Message) -> bytes:
     if message.html:
         body = _multipart("alternative", f"={stem}.1=", [body, _text(message.html, "html")])
     files = [_file(name, content) for name, content in attachments(message)]
-    files += [_file(one.name, _read(one), one.mime) for one in message.files.all()]
+    files += [_file(_tame(one.name), _read(one), one.mime) for one in message.files.all()]
     return _multipart("mixed", f"={stem}.0=", [body, *files]) if files else body
 
 
 def attached_name(number: str, path: str) -> str:
     """What the PDF of an invoice is called in a mail, whatever its number holds: `F-1.pdf`."""
-    stem = re.sub(r'[\x00-\x1f\x7f/\\:*?"<>|]+', "-", number).strip(". ")
+    stem = _tame(number).strip(". ")
     return stem + (PurePath(path).suffix.lower() or ".pdf")
+
+
+def _tame(name: str) -> str:
+    """Without the signs that end a header's value or mean something to a file system."""
+    return re.sub(r'[\x00-\x1f\x7f/\\:*?"<>|]+', "-", name)
 
 
 def attachments(message: Message) -> Iterator[tuple[str, bytes]]:
@@ -171,14 +184,23 @@ def _text(text: str, kind: str) -> bytes:
 
 
 def _file(name: str, content: bytes, mime: str = "") -> bytes:
-    plain = name.isascii()
-    shown = f'filename="{name}"' if plain else f"filename*={encode_rfc2231(name, 'utf-8')}"
+    shown = f'filename="{name}"' if name.isascii() else _continued(name)
     kind = mime or f"application/{'pdf' if name.endswith('.pdf') else 'octet-stream'}"
     return (
         f"Content-Type: {kind}\r\n"
         f"Content-Disposition: attachment;\r\n {shown}\r\n"
         "Content-Transfer-Encoding: base64\r\n\r\n"
     ).encode() + base64.encodebytes(content).replace(b"\n", b"\r\n")
+
+
+def _continued(name: str) -> str:
+    """A file name of other signs than ASCII, on short lines (RFC 2231 3 and 4)."""
+    signs = re.findall(r"%[0-9A-F]{2}|[^%]", quote(name, safe="-_.~"))
+    pieces = ["".join(signs[at : at + 20]) for at in range(0, len(signs), 20)]
+    if len(pieces) == 1:
+        return f"filename*=utf-8''{pieces[0]}"
+    pieces[0] = f"utf-8''{pieces[0]}"
+    return ";\r\n ".join(f"filename*{n}*={piece}" for n, piece in enumerate(pieces))
 
 
 def _multipart(kind: str, boundary: str, parts: Sequence[bytes]) -> bytes:
