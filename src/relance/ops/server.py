@@ -20,7 +20,10 @@ MOST_BODY = 150_000_000
 
 
 class WorkerProcess:
-    """`relance worker` as a child: started again when it dies, ended with its parent."""
+    """`relance worker` as a child: started again when it dies, ended with its parent.
+
+    It watches its parent itself, for a killed parent tells nobody.
+    """
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
@@ -40,8 +43,9 @@ class WorkerProcess:
 
     def _keep(self) -> None:
         while not self._stopping.is_set():
+            beside = ["--beside", str(os.getpid())]
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "relance.ops.main", "worker"], env=os.environ
+                [sys.executable, "-m", "relance.ops.main", "worker", *beside], env=os.environ
             )
             code = self._child.wait()
             if not self._stopping.is_set():

@@ -1,6 +1,7 @@
 """The worker: lanes that deliver, beside a loop that recovers, records and starts the runs."""
 
 import logging
+import os
 import signal
 import threading
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ LANES = 3
 BATCH = 150
 IDLE_SECONDS = 0.5
 TICK_SECONDS = 5
+PARENT_SECONDS = 1
 FIRST_PAUSE, LONGEST_PAUSE = 5, 300  # seconds, while the mail server cannot be reached
 
 Ways = Mapping[str, Callable[[], Channel]]
@@ -120,13 +122,30 @@ def _drain(
 
 
 def run(
-    *, hooks: Hooks, tick: Callable[[datetime], object] = _no_runs, once: bool = False
+    *,
+    hooks: Hooks,
+    tick: Callable[[datetime], object] = _no_runs,
+    once: bool = False,
+    beside: int | None = None,
 ) -> Report:
-    """The body of `relance worker`: like `work`, until SIGTERM or SIGINT; in the main thread."""
+    """The body of `relance worker`: like `work`, until SIGTERM or SIGINT; in the main thread.
+
+    Or until `beside`, the process that started it, is gone: killed, it cannot tell anybody.
+    """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_args: stop.set())
+    if beside is not None:
+        threading.Thread(target=_watch, args=(beside, stop), daemon=True).start()
     return work(stop=stop, hooks=hooks, tick=tick, once=once)
+
+
+def _watch(parent: int, stop: threading.Event) -> None:
+    while os.getppid() == parent:  # an orphan is given another parent at once
+        if stop.wait(PARENT_SECONDS):
+            return
+    log.warning("process %d is gone: its worker ends too", parent)
+    stop.set()
 
 
 def _lane(

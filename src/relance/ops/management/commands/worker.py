@@ -20,6 +20,10 @@ class Command(BaseCommand):
             "--processes", type=int, default=1, metavar="N", help="how many share the sending"
         )
 
+        parser.add_argument(
+            "--beside", type=int, metavar="PID", help="end when this process, its parent, does"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         beside = [WorkerProcess() for _each in range(options["processes"] - 1)]
         for child in beside:
@@ -29,6 +33,7 @@ class Command(BaseCommand):
                 hooks=hooks(clock.now, by_day=True),
                 tick=whole_tick if options["once"] else tick,
                 once=options["once"],
+                beside=options["beside"],
             )
         finally:
             for child in beside:
