@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
-from relance.dunning.facts import sending
 from relance.engine import wording
 from relance.web import french
+from relance.web.queries import sending
 
 
 class Banner(NamedTuple):
@@ -22,12 +22,6 @@ class Banner(NamedTuple):
     text: str
     url: str = ""
     action: str = ""
-
-
-def stop_words(access: Access, on: date) -> str:
-    """Why nothing leaves by itself on local date `on`, as one sentence; empty when it does."""
-    stop = sending.stop(access.organisation, on)
-    return wording.sentence(stop, _) if stop else ""
 
 
 def banners(access: Access, today: date) -> list[Banner]:

@@ -48,9 +48,12 @@ def fed_at(organisation: Organisation) -> datetime | None:
 
 def stop(organisation: Organisation, on: date) -> Reason | None:
     """Why nothing leaves by itself on local date `on`: SENDING_OFF, DATA_TOO_OLD, or nothing."""
-    fed = None
-    if organisation.sending_on and organisation.fresh_days is not None:
-        fed = fed_at(organisation)
+    asked = organisation.sending_on and organisation.fresh_days is not None
+    return refusal(organisation, on, fed_at(organisation) if asked else None)
+
+
+def refusal(organisation: Organisation, on: date, fed: datetime | None) -> Reason | None:
+    """The same for those who know `fed_at` already."""
     return sending_refusal(
         sending_on=organisation.sending_on,
         fed_on=clock.local_date(organisation, fed) if fed else None,

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from relance.accounts.access import Access
 from relance.dunning import queries as dunning
-from relance.dunning.facts import sending, to_chase
+from relance.dunning.facts import to_chase
 from relance.dunning.facts.hours import next_departure
 from relance.dunning.models import Channel, Plan, Step, ToChase
 from relance.dunning.wording import messages
@@ -26,6 +26,7 @@ from relance.engine import model as engine
 from relance.formats.text import fold
 from relance.ledger.models import Customer, Site
 from relance.web import french
+from relance.web.queries import sending
 from relance.web.sentences import departure_when
 
 PAGE = 50

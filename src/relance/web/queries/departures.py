@@ -17,7 +17,6 @@ from relance.accounts import clock
 from relance.accounts.access import Access
 from relance.dunning import queries as dunning
 from relance.dunning.daily.hooks import recheck
-from relance.dunning.facts import sending
 from relance.dunning.models import Outlook
 from relance.dunning.wording import messages
 from relance.engine import wording
@@ -29,6 +28,7 @@ from relance.ledger.models import Customer, Invoice
 from relance.outbox.delivery import Cancel, Rewrite
 from relance.outbox.models import Message, MessageInvoice, Status
 from relance.web import french
+from relance.web.queries import sending
 from relance.web.queries.why_words import set_aside_words
 from relance.web.sentences import step_words
 from relance.web.smtp_words import cancelled_words

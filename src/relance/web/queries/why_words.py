@@ -7,7 +7,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import Organisation
-from relance.dunning.facts import sending
 from relance.dunning.facts.gather import HELD
 from relance.dunning.queries import Explanation, Look
 from relance.engine import model as engine
@@ -15,6 +14,7 @@ from relance.engine import wording
 from relance.engine.schedule import impossible
 from relance.outbox.models import Message
 from relance.web import french
+from relance.web.queries import sending
 
 _NUMBERS = ("zéro", "un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "dix")
 

@@ -27,10 +27,10 @@ from relance.ledger.services import LedgerError
 from relance.outbox import services as outbox
 from relance.outbox.models import WAITING, Message, Status
 from relance.web import french
-from relance.web.banners import stop_words
 from relance.web.queries import departures as reading
 from relance.web.queries import panel as sheets
 from relance.web.queries.penalties import no_rate_words
+from relance.web.queries.sending import stop_words
 from relance.web.requests import enter, moment, today_of
 from relance.web.sentences import departure_when
 from relance.web.smtp_words import printed_words
@@ -102,7 +102,7 @@ def before_list(request: HttpRequest, slug: str) -> HttpResponse:
         "when": departure_when(organisation, clock.local_moment(organisation, place.day), today),
         "leaving": waiting + foreseen,
         "to_approve": counts["approuver"],
-        "stop_words": stop_words(access, today),
+        "stop_words": stop_words(access.organisation, today),
         "here": place.query(),
         "can_write": access.can_write,
     }
