@@ -73,6 +73,7 @@ def test_a_reply_waits_in_aujourdhui_until_somebody_has_seen_it(
     morning = page(camille, "today", slug)
     assert "Pharmacie Delmas" in morning
     assert reverse("inbound_detail", args=[slug, kept.pk]) in morning
+    assert "Nous payons vendredi." in words(morning), "the first words that say something"
     shown = page(camille, "inbound_detail", slug, kept.pk)
     assert "Nous payons vendredi." in shown
     assert SCRIPT not in shown

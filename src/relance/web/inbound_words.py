@@ -17,20 +17,44 @@ ICONS = {
     Inbound.Kind.DOCUMENTS: "paperclip",
     Inbound.Kind.OTHER: "inbox",
 }
+REFUSED = (Inbound.Kind.HARD, Inbound.Kind.SOFT, Inbound.Kind.COMPLAINT)
+"""Kinds that speak of an address rather than come from somebody."""
 TONES = {Inbound.Kind.HARD: "is-late", Inbound.Kind.COMPLAINT: "is-warn"}
 
 
-def summary(inbound: Inbound) -> str:
-    """One line: what the mail is, and the fact that counts in it."""
+def kind_words(inbound: Inbound) -> str:
+    """What it is, in a word or two; a refusal does not always mean that the address is dead."""
+    if inbound.kind == Inbound.Kind.HARD:
+        return _("Refus")
+    return str(Inbound.Kind(inbound.kind).label)
+
+
+def whom(inbound: Inbound) -> str:
+    """Of whom a line speaks: the customer, else the address refused, else the writer."""
+    if inbound.customer is not None:
+        return inbound.customer.name
+    address = inbound.address if inbound.kind in REFUSED else ""
+    return address or inbound.sender or _("Expéditeur inconnu")
+
+
+def opening(text: str) -> str:
+    """The first words that say something: a greeting is none."""
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    greets = len(lines) > 1 and len(lines[0]) < 40 and lines[0].endswith(",")
+    return " ".join(lines[1:] if greets else lines)
+
+
+def summary(inbound: Inbound, beginning: str = "") -> str:
+    """One line: what the mail is, and the fact that counts in it, or its first words."""
     if inbound.kind == Inbound.Kind.AUTO_REPLY:
         if inbound.absent_until is None:
             return _("Réponse automatique")
         return _("Absent jusqu’au %(day)s") % {"day": french.date_text(inbound.absent_until)}
     if inbound.kind == Inbound.Kind.HARD:
-        return _("%(address)s : %(why)s") % {
-            "address": inbound.address or _("Adresse tue"),
-            "why": plain_answer(None, f"{inbound.code} {inbound.detail}"),
-        }
+        why = plain_answer(None, f"{inbound.code} {inbound.detail}")
+        if not inbound.address:
+            return why
+        return _("%(address)s : %(why)s") % {"address": inbound.address, "why": why}
     if inbound.kind == Inbound.Kind.SOFT:
         return _("Pas encore remis à %(address)s, ou refusé pour l’instant") % {
             "address": inbound.address or "–"
@@ -39,7 +63,7 @@ def summary(inbound: Inbound) -> str:
         return _("%(address)s a signalé un e-mail comme indésirable") % {
             "address": inbound.address or _("Quelqu’un")
         }
-    return inbound.subject or _("Sans objet")
+    return opening(beginning) or inbound.subject or _("Sans objet")
 
 
 def consequence(inbound: Inbound, refusals: Sequence[Refusal]) -> str:

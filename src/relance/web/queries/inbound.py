@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.paginator import Page
 from django.db.models import QuerySet
+from django.db.models.functions import Left
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as lazy
 
@@ -53,6 +54,11 @@ def unseen(access: Access) -> QuerySet[Inbound]:
     )
 
 
+def lines(rows: QuerySet[Inbound]) -> QuerySet[Inbound]:
+    """As lists show them: the first words (`beginning`) instead of the whole text."""
+    return rows.defer("text").annotate(beginning=Left("text", 300))
+
+
 def read(query: QueryDict, access: Access) -> Chosen:
     """The page that the address asks for; anything unknown in it is left aside."""
     nature = query.get("nature", "")
@@ -65,7 +71,7 @@ def read(query: QueryDict, access: Access) -> Chosen:
         rows = rows.filter(kind__in=kinds)
     for word in folded(words).split():
         rows = rows.filter(customer__search__contains=word)
-    rows = rows.defer("text").order_by("-id")
+    rows = lines(rows).order_by("-id")
     return Chosen(page_of(rows, query.get("page")), nature, waiting, words)
 
 

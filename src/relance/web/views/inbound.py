@@ -17,7 +17,7 @@ from relance.dunning.daily import bounces
 from relance.ledger.models import Customer
 from relance.outbox.inbound import services
 from relance.outbox.models import Inbound
-from relance.web.inbound_words import ICONS, TONES, consequence, summary
+from relance.web.inbound_words import ICONS, TONES, consequence, kind_words, summary, whom
 from relance.web.queries import inbound as reading
 from relance.web.requests import enter, moment, today_of, user_of
 from relance.web.views import inboxes
@@ -65,10 +65,10 @@ def row_of(slug: str, one: Inbound) -> dict[str, Any]:
         "when": one.received_at,
         "icon": ICONS[kind],
         "tone": TONES.get(kind, ""),
-        "kind": kind.label,
-        "name": one.customer.name if one.customer else one.sender or _("Expéditeur inconnu"),
+        "kind": kind_words(one),
+        "name": whom(one),
         "known": one.customer is not None,
-        "context": summary(one),
+        "context": summary(one, getattr(one, "beginning", "")),
         "seen": one.seen_at is not None or one.kind not in reading.ASKS,
     }
 
@@ -97,7 +97,7 @@ def _about(access: Access, inbound: Inbound, asked: str = "") -> dict[str, Any]:
         "access": access,
         "inbound": inbound,
         "shown": shown,
-        "kind_label": kind.label,
+        "kind_label": kind_words(inbound),
         "icon": ICONS[kind],
         "tone": TONES.get(kind, ""),
         "summary": summary(inbound),

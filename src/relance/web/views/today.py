@@ -214,7 +214,7 @@ def _mentions(slug: str, access: Access) -> dict[str, Any]:
 
 def _replies(slug: str, access: Access) -> dict[str, Any]:
     """What customers and their servers answered, until somebody has seen it."""
-    found = arrivals.unseen(access).defer("text")
+    found = arrivals.lines(arrivals.unseen(access))
     rows = [row_of(slug, one) for one in found[:SECTION_SHOWN]]
     return {"rows": rows, "count": found.count() if len(rows) == SECTION_SHOWN else len(rows)}
 
