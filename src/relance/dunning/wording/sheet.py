@@ -28,7 +28,7 @@ _HEAD = (
     "text-align:left;font-weight:500;color:#544e47;border-bottom:1px solid #cfc8bc;"
     "padding:4px 8px 4px 0"
 )
-_CELL = "border-bottom:1px solid #e7e2da;padding:4px 8px 4px 0"
+_CELL = "border-bottom:1px solid #e7e2da;padding:4px 8px 4px 0;vertical-align:top"
 _DAY = "white-space:nowrap"
 _TOTAL = "font-weight:600;padding:4px 8px 4px 0"
 _RIGHT = "text-align:right;white-space:nowrap;padding-right:0"
