@@ -6,11 +6,12 @@ import pytest
 
 from relance.accounts.models import Organisation, User
 from relance.dunning import services
-from relance.dunning.daily import run
+from relance.dunning.daily import run, tracked
 from relance.dunning.daily.hooks import hooks
 from relance.dunning.facts.hours import quiet_until
 from relance.dunning.models import Action, Entry, Plan, Step, Template
 from relance.dunning.services import Refused
+from relance.history.models import Event
 from relance.ledger.models import Customer
 from relance.outbox import identity
 from relance.outbox.delivery import Report, deliver_batch
@@ -177,6 +178,43 @@ def test_a_person_sends_the_sms_of_an_action_and_may_call_it_back(
     assert deliver(message.not_before).sent == 1
     action.refresh_from_db()
     assert (action.status, action.closed_by) == (Action.Status.DONE, owner)
+
+
+def test_an_sms_that_was_not_delivered_counts_no_more_and_asks_a_person(
+    account: SmsAccount, by_sms: Customer
+) -> None:
+    """Engine, section 2: failed and bounced messages are no contact and raise no level."""
+    by_sms.phone = "06 12 34 00 00"
+    by_sms.save()
+    the_pass(by_sms.organisation)
+    deliver(at(ON))
+    assert Entry.objects.get().void is False
+    tracked.tick(at(ON) + timedelta(minutes=5))
+    by_sms.refresh_from_db()
+    assert (by_sms.phone_invalid_since, Entry.objects.get().void) == (ON, True)
+    assert Message.objects.get().status == Status.BOUNCED
+    the_pass(by_sms.organisation, ON + timedelta(days=1))
+    assert Action.objects.get().reason == "NO_RECIPIENT"
+
+
+def test_a_letter_that_comes_back_marks_the_place_and_keeps_its_level(
+    post: PostalAccount, by_post: Customer
+) -> None:
+    by_post.address = "1 rue Inconnue"
+    by_post.name = "Inconnu SARL"
+    by_post.save()
+    the_pass(by_post.organisation)
+    deliver(at(ON))
+    for hours in (7, 100, 200):
+        tracked.tick(at(ON) + timedelta(hours=hours))
+    by_post.refresh_from_db()
+    assert by_post.address_invalid_since is not None
+    assert Entry.objects.get().void is False
+    kinds = Event.objects.filter(kind__in=("message_tracked", "place_refused"))
+    assert list(kinds.order_by("seq").values_list("kind", flat=True)) == [
+        "message_tracked",
+        "place_refused",
+    ]
 
 
 def test_an_automatic_letter_leaves_by_post_with_an_account(

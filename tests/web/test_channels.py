@@ -12,10 +12,12 @@ from django.test import Client
 from relance.accounts.models import Organisation, User
 from relance.history.models import Event
 from relance.ledger.models import Customer
-from relance.outbox import provider_accounts
+from relance.outbox import provider_accounts, provider_care
 from relance.outbox.channels.postal import accounts as postal_accounts
 from relance.outbox.channels.postal import merci_facteur
 from relance.outbox.channels.sms.accounts import secrets_of
+from relance.outbox.channels.tracking import Event as Event_
+from relance.outbox.channels.tracking import Proof
 from relance.outbox.models import Message, PostalAccount, Pretended, SmsAccount, Status, Tracking
 from tests.conftest import NOW
 from tests.outbox.providers import Bureau
@@ -269,6 +271,44 @@ def test_a_delivery_report_of_an_sms_is_read_by_its_recipe(
     assert [row.status for row in Tracking.objects.all()] == ["error"]
     customer.refresh_from_db()
     assert customer.phone_invalid_since == NOW.date()
+
+
+def test_the_panel_of_a_message_tells_its_course_and_opens_its_proofs(
+    camille: Client, stranger: User, sent: Callable[..., Message]
+) -> None:
+    message = sent("registered_letter", "501")
+    provider_care.remember(
+        message,
+        [Event_(NOW, "queued"), Event_(NOW, "delivered")],
+        [Proof("receipt", "application/pdf", b"%PDF AR")],
+    )
+    page = said(camille.get(f"{BASE}messages/{message.pk}/"))
+    assert "Pris en compte" in page
+    assert "Distribué" in page
+    kept = Tracking.objects.exclude(proof="").get()
+    address = f"{BASE}messages/{message.pk}/suivi/{kept.pk}/"
+    assert address in page
+    answer = camille.get(address)
+    assert b"".join(answer.streaming_content) == b"%PDF AR"  # type: ignore[attr-defined]
+    assert camille.get(f"{BASE}messages/{message.pk}/suivi/999/").status_code == 404
+    camille.force_login(stranger)
+    assert camille.get(address).status_code == 404
+
+
+def test_a_letter_is_taken_back_while_its_provider_still_can(
+    camille: Client, organisation: Organisation, sent: Callable[..., Message]
+) -> None:
+    PostalAccount.objects.create(organisation=organisation, provider="fake", active=True)
+    held = Pretended.objects.create(
+        organisation=organisation, channel="letter", key="k", what={"to": []}, at=NOW
+    )
+    message = sent("letter", held.ref)
+    page = said(camille.get(f"{BASE}messages/{message.pk}/"))
+    assert "Demande d’annulation" not in page
+    answer = camille.post(f"{BASE}messages/{message.pk}/reprendre/", follow=True)
+    assert "Demande d’annulation acceptée" in said(answer)
+    answer = camille.post(f"{BASE}messages/{message.pk}/reprendre/", follow=True)
+    assert "Trop tard" in said(answer)
 
 
 def test_a_demonstration_posts_and_sends_nothing(

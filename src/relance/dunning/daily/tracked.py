@@ -1,22 +1,26 @@
 """What follows when a provider tells what became of a letter or an SMS.
 
-A level is not taken back: the message left, and a registered letter that its addressee refuses
-or lets lie has its effects all the same. What did not arrive because the place or the number is
-wrong marks that place or number: the next step of that channel waits for a person (3.12).
+A letter's level is not taken back: it left, and a registered letter that its addressee refuses
+or lets lie has its effects all the same. An SMS that was not delivered reached nobody: like a
+mail that bounces it counts no more. What did not arrive because the place or the number is wrong
+marks that place or number: the next step of that channel waits for a person (3.12).
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 from django.db import transaction
 
 from relance.accounts import clock
+from relance.dunning.daily import bounces
 from relance.dunning.daily.refreshing import refresh
 from relance.history import services as history
 from relance.history.services import Fact
 from relance.ledger import services as ledger
 from relance.ledger.models import Customer
 from relance.outbox import providers
+from relance.outbox import services as outbox
 from relance.outbox.channels import tracking
 from relance.outbox.providers import News
 
@@ -61,4 +65,8 @@ def follow(news: News, *, now: datetime) -> None:
     if message.channel == "sms":
         mark = ledger.refuse_phone
     mark(customer=customer, on=on, now=now, reason=back.detail[:300])
+    if message.channel == "sms":
+        with suppress(outbox.StateConflictError):  # a person said otherwise meanwhile
+            outbox.mark_bounced(message=message, answer=back.detail, now=now)
+            bounces.bounced([message], now)
     refresh(message.organisation, [customer.pk], on=on, now=now)

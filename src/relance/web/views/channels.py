@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib import messages as notes
 from django.contrib.auth.decorators import login_not_required
 from django.core.cache import cache
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
@@ -187,6 +187,38 @@ def channel_remove(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
     return redirect("settings_channels", slug)
 
 
+def message_proof(request: HttpRequest, slug: str, pk: int, row: int) -> FileResponse:
+    """A proof of deposit or a signed receipt, as the provider gave it."""
+    access = enter(request, slug)
+    message = access.get(Message, pk=pk)
+    kept = get_object_or_404(message.tracking.exclude(proof=""), pk=row)
+    is_pdf = str(kept.proof.name).endswith(".pdf")
+    answer = FileResponse(
+        kept.proof.open("rb"), content_type="application/pdf" if is_pdf else "image/jpeg"
+    )
+    answer.headers["Content-Disposition"] = f'inline; filename="{kept.status}-{message.pk}"'
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    return answer
+
+
+@require_POST
+def message_take_back(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """Ask the provider not to post a letter that it holds."""
+    access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
+    message, now = access.get(Message, pk=pk), moment(request)
+    try:
+        news = providers.take_back(message, now=now)
+    except providers.TooLateError:
+        notes.error(request, _("Trop tard : le prestataire ne peut plus l’arrêter."))
+    except DeliveryError as error:
+        notes.error(request, _("Le prestataire ne répond pas : %(why)s") % {"why": error.answer})
+    else:
+        if news:
+            tracked.follow(news, now=now)
+        notes.success(request, _("Demande d’annulation acceptée ; le niveau, lui, ne bouge pas."))
+    return redirect("message_detail", slug, pk)
+
+
 def _called(slug: str, token: str, kind: str) -> Organisation:
     """The organisation of a call back; 404 for whoever does not know its address."""
     organisation = get_object_or_404(Organisation, slug=slug)
@@ -263,6 +295,8 @@ urlpatterns = [
     path("parametres/canaux/<slug:kind>/essai/", channel_test, name="channel_test"),
     path("parametres/canaux/<slug:kind>/marche/", channel_switch, name="channel_switch"),
     path("parametres/canaux/<slug:kind>/retirer/", channel_remove, name="channel_remove"),
+    path("messages/<int:pk>/suivi/<int:row>/", message_proof, name="message_proof"),
+    path("messages/<int:pk>/reprendre/", message_take_back, name="message_take_back"),
     path("retour/courrier/<slug:token>/", channel_call_post, name="channel_call_post"),
     path("retour/sms/<slug:token>/", channel_call_sms, name="channel_call_sms"),
 ]

@@ -23,9 +23,12 @@ from relance.outbox import services as outbox
 from relance.outbox.channels.base import DeliveryError
 from relance.outbox.channels.email.mime import attached_name, envelope, left_at
 from relance.outbox.models import Message, MessageInvoice, Status
+from relance.outbox.settling import settle_uncertain
 from relance.web import french
+from relance.web.doubt_words import doubt_facts, doubt_words, handed_words, settled_words
 from relance.web.queries import outbox as listing
 from relance.web.queries import views
+from relance.web.queries.tracking import can_take_back, lines_of
 from relance.web.requests import enter, moment, today_of
 from relance.web.smtp_words import (
     cancelled_words,
@@ -75,7 +78,9 @@ def _why(message: Message) -> str:
     """The fact of a line: where it went, why it did not, when it will be tried again."""
     if message.status in (Status.CANCELLED, Status.EXPIRED):
         return cancelled_words(message.reason)
-    if message.status in (Status.FAILED, Status.BOUNCED, Status.UNCERTAIN):
+    if message.status == Status.UNCERTAIN:
+        return handed_words(message)
+    if message.status in (Status.FAILED, Status.BOUNCED):
         return trouble_words(message)
     if message.status == Status.RETRYING and message.error:
         return _("Nouvel essai : %(why)s") % {"why": trouble_words(message)}
@@ -130,6 +135,8 @@ def _about(access: Access, message: Message) -> dict[str, Any]:
         "refusals": list(message.refusals.order_by("pk")),
         "answers": list(message.answers.filter(kind="reply").defer("text").order_by("pk")[:5]),
         "can_write": access.can_write,
+        "tracking": lines_of(message),
+        "can_take_back": can_take_back(message),
         "why": _why(message),
         "plain": failed_words(message),
         "held": held_words(message),
@@ -139,6 +146,8 @@ def _about(access: Access, message: Message) -> dict[str, Any]:
         else "",
         "is_failed": message.status in (Status.FAILED, Status.BOUNCED),
         "is_uncertain": message.status == Status.UNCERTAIN,
+        "doubt": doubt_words(message) if message.status == Status.UNCERTAIN else "",
+        "doubt_facts": doubt_facts(message) if message.status == Status.UNCERTAIN else [],
         "is_cancelled": message.status in (Status.CANCELLED, Status.EXPIRED),
         "is_sent": message.status == Status.SENT,
         "link": _link(message),
@@ -170,7 +179,8 @@ def message_retry(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
     message = access.get(Message, pk=pk)
     try:
-        to = addresses(request.POST.get("to", "")) or list(message.recipients)
+        typed = request.POST.get("to", "") if message.channel == "email" else ""
+        to = addresses(typed) or list(message.recipients)
         with transaction.atomic():
             outbox.retry(message=message, now=moment(request))
             if to != list(message.recipients):
@@ -197,11 +207,18 @@ def message_settle(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """An uncertain message: a person knows whether it left."""
     access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
     message = access.get(Message, pk=pk)
-    sent = request.POST.get("sent") == "1"
+    sent, seen = request.POST.get("sent") == "1", request.POST.get("essais", "")
     try:
-        outbox.settle_uncertain(message=message, sent=sent, actor=access.user, now=moment(request))
+        settle_uncertain(
+            message=message,
+            sent=sent,
+            actor=access.user,
+            now=moment(request),
+            seen=int(seen) if seen.isascii() and seen.isdecimal() and len(seen) < 6 else None,
+        )
     except outbox.StateConflictError as conflict:
-        return _show(request, access, message, refusal=conflict_words(conflict))
+        refusal = settled_words(message) or conflict_words(conflict)
+        return _show(request, access, message, refusal=refusal)
     said = _("C’est noté : il est parti.") if sent else _("Le message repart.")
     return _after(request, access, message, said)
 
