@@ -20,10 +20,12 @@ from relance.dunning.services import write_to
 from relance.dunning.wording.messages import Words
 from relance.ledger.models import Customer, Import
 from relance.outbox import print_runs
-from relance.outbox.models import Message, PrintRun, Status
+from relance.outbox.inbound.intake import take_in
+from relance.outbox.models import Inbox, Message, PrintRun, Status
 from tests.bank.test_documents import paper
 from tests.browser.walking import Screen, faults_of
 from tests.conftest import NOW, TODAY, at, make_customer, make_invoice
+from tests.outbox.mails import answer, bounce, unknown, with_file
 from tests.web.banking import movement
 from tests.web.test_strangers import addresses
 
@@ -69,7 +71,22 @@ def lived_in(
     _campaigns(organisation, owner)
     _letters(organisation, owner)
     _bank(organisation, owner)
+    _answers(organisation, sent[2])
     return organisation
+
+
+def _answers(organisation: Organisation, message: Message) -> None:
+    """A reply with a file, a refusal and a mail of nobody known; an inbox that does not work."""
+    refused = bounce(message.message_ref, unknown(message.recipients[0]))
+    stranger = answer(sender="perso@gratuit.example")
+    for raw in (with_file(message.message_ref), refused, stranger):
+        assert take_in(raw, inbox=None, organisation=organisation, now=NOW) is not None
+    Inbox.objects.create(
+        organisation=organisation,
+        address="retours@kerdoncuff.example",
+        host="imap.kerdoncuff.example",
+        check_error="LOGIN_REFUSED no",
+    )
 
 
 def _bank(organisation: Organisation, owner: User) -> None:
