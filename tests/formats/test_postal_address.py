@@ -67,6 +67,15 @@ def test_words_are_abbreviated_only_where_the_line_is_too_long(
     assert not made.faults
 
 
+def test_a_name_is_abbreviated_only_where_that_saves_a_line() -> None:
+    place = {"address": "1 rue", "postcode": "29000", "city": "Quimper"}
+    short = format_address("Établissements Le Bihan et Associés Frères", **place)
+    long = format_address("Établissements Le Bihan et Associés de la Cornouaille", **place)
+
+    assert short.lines[0] == "ETS Le Bihan et Associés Frères"
+    assert long.lines[:2] == ("Établissements Le Bihan et Associés de", "la Cornouaille")
+
+
 @pytest.mark.parametrize(
     ("country", "city", "last"),
     [

@@ -210,8 +210,10 @@ class _Block:
         """Lines that are too long are abbreviated, then go on on a line of their own."""
         made: list[str] = []
         for line, shorter in self._lines:
-            whole = line if len(line) <= WIDTH else _abbreviated(line, shorter)
-            made += _wrapped(whole)
+            parts = _wrapped(line if len(line) <= WIDTH else _abbreviated(line, shorter))
+            if shorter is _NAMES_SHORT and len(_wrapped(line)) == len(parts):
+                parts = _wrapped(line)  # a shorter name that saves no line is only uglier
+            made += parts
         return made
 
     def faults(self, lines: list[str]) -> list[PostalFault]:

@@ -90,10 +90,9 @@ STARTERS = (
         "Madame, Monsieur,\n\nMalgré nos rappels, les factures suivantes demeurent impayées."
         "\n\n{{ tableau_factures }}\n\nPar la présente, nous vous mettons en demeure de nous "
         "régler la totalité de cette somme au plus tard le {{ date_limite }}, par virement sur le "
-        "compte {{ entreprise.iban }}, en rappelant les numéros des factures.\n\nÀ défaut de "
+        "compte {{ entreprise.iban }}, en rappelant leurs numéros.\n\nÀ défaut de "
         "règlement à cette date, nous saisirons la juridiction compétente pour obtenir le "
-        "paiement des sommes dues, sans nouvel avis de notre part.\n\nNous restons à votre "
-        "disposition pour toute question sur ces factures.\n\nVeuillez agréer, Madame, "
+        "paiement des sommes dues, sans nouvel avis de notre part.\n\nVeuillez agréer, Madame, "
         "Monsieur, l’expression de nos salutations distinguées.\n\n{{ signature }}\n"
         "{{ entreprise.nom }}",
     ),

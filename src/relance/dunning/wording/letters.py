@@ -144,6 +144,7 @@ def compose(
     return {
         "to": to,
         "why_not": "" if to else why_no_letter(customer),
+        "addressee": customer.name,
         "from": sender_lines(organisation),
         "legal": legal_lines(organisation),
         "logo": organisation.logo.name or "",

@@ -20,10 +20,13 @@ STANDARD: Final = "a-2b"
 """PDF/A-2b (ISO 19005-2): kept readable for as long as the proof may be asked for."""
 LONGEST_WORD = 40
 ZERO_WIDTH_SPACE = "\u200b"
+NO_BREAK_SPACE = "\u00a0"
 STAND_IN = "\u25a1"
 """Printed for a character that no font of ours draws: it is seen to be missing."""
 _NOT_DRAWN = "could not be displayed with"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
+_THOUSANDS = re.compile(r"(?<=\d)\u202f(?=\d)")
+"""The narrow space is nearly none in Libertinus; figures are read by their groups."""
 _PLAIN = re.compile(r"[\x09\x0a\x20-\u024f\u2009-\u2026\u202f\u20ac\u2212]*")
 
 
@@ -80,6 +83,7 @@ def _clean(value: Any) -> Any:
     """The same data without control characters, in which an endless word may be broken."""
     if isinstance(value, str):
         text = _CONTROL.sub("", value.replace("\r\n", "\n"))
+        text = _THOUSANDS.sub(NO_BREAK_SPACE, text)
         if len(text) <= LONGEST_WORD:
             return text
         return re.sub(rf"\S{{{LONGEST_WORD}}}(?=\S)", lambda m: m.group() + ZERO_WIDTH_SPACE, text)
