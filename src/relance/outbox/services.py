@@ -16,51 +16,29 @@ from uuid import uuid4
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
-from django.db.models import F
 
 from relance.accounts.bulk import create_many, insert_many
 from relance.accounts.models import Organisation, User
+from relance.outbox.errors import OutboxError as OutboxError
+from relance.outbox.errors import PrintedError as PrintedError
+from relance.outbox.errors import StateConflictError as StateConflictError
+from relance.outbox.errors import StepAlreadyQueuedError as StepAlreadyQueuedError
 from relance.outbox.mailbox_care import elsewhere
 from relance.outbox.models import POSTED as POSTED
 from relance.outbox.models import (
     VOID,
     WAITING,
-    Attempt,
     Mailbox,
     Message,
     MessageInvoice,
     OwnFile,
-    PrintRun,
     Status,
 )
 from relance.outbox.own_files import enclose
+from relance.outbox.settling import settle_uncertain as settle_uncertain
 
 CHUNK = 500
 NOT_GONE = [Status.DRAFT, Status.TO_APPROVE, *WAITING]
-
-
-class OutboxError(Exception):
-    """A verb that could not be done; nothing was changed."""
-
-
-class StateConflictError(OutboxError):
-    """The message is not, or no longer, in a state that allows this: it is in `status`."""
-
-    def __init__(self, status: str) -> None:
-        super().__init__(f"the message is {status}")
-        self.status = status
-
-
-class PrintedError(StateConflictError):
-    """Somebody holds this letter on paper: `run` says who; put its run back before anything."""
-
-    def __init__(self, run: PrintRun) -> None:
-        super().__init__(Status.QUEUED)
-        self.run = run
-
-
-class StepAlreadyQueuedError(OutboxError):
-    """Another live message already carries the same step of one of these invoices."""
 
 
 class Line(NamedTuple):
@@ -441,29 +419,6 @@ def retry(*, message: Message, now: datetime) -> None:
             )
     except IntegrityError as taken:
         raise StepAlreadyQueuedError from taken
-
-
-@transaction.atomic
-def settle_uncertain(*, message: Message, sent: bool, actor: User, now: datetime) -> None:
-    """A person knows: it left (`sent`), or it is to be sent again.
-
-    When it left, its entries are written by the next `delivery.record_pending`.
-    """
-    values: dict[str, object]
-    if sent:
-        values = {"status": Status.SENT, "sent_at": F("handed_at"), "error": ""}
-    else:
-        values = {"status": Status.QUEUED, "not_before": now, "handed_at": None, "error": ""}
-        values |= elsewhere(message)
-    _change(message, [Status.UNCERTAIN], ended_at=now if sent else None, claimed_by="", **values)
-    Attempt.objects.create(
-        organisation_id=message.organisation_id,
-        message=message,
-        at=now,
-        worker=str(actor)[:80],
-        outcome=Attempt.Outcome.SENT if sent else Attempt.Outcome.TEMPORARY,
-        answer="settled by hand",
-    )
 
 
 def mark_sent(*, message: Message, now: datetime) -> None:

@@ -75,7 +75,7 @@ def put_in(context: Context, beat: Beat) -> None:
         "",
         "releve.xlsx",
         spooled(lambda file: book.write(file, customer, on=on)),
-        _("Extrait du grand livre : factures, règlements, avoirs, solde"),
+        _("Extrait du grand livre : factures, règlements, avoirs, solde"),
     )
     done = _invoices(context, beat)
     _messages(context, done, beat)
@@ -108,8 +108,8 @@ def _invoices(context: Context, beat: Beat) -> int:
         named = ", ".join(missing[:MOST_NAMED])
         more = f" (+{len(missing) - MOST_NAMED})" if len(missing) > MOST_NAMED else ""
         words = ngettext(
-            "Le PDF de %(n)s facture due n’est pas dans Relance : %(named)s.",
-            "Les PDF de %(n)s factures dues ne sont pas dans Relance : %(named)s.",
+            "Le PDF de %(n)s facture due n’est pas dans Relance : %(named)s.",
+            "Les PDF de %(n)s factures dues ne sont pas dans Relance : %(named)s.",
             len(missing),
         )
         context.gaps.append(words % {"n": len(missing), "named": named + more})
@@ -138,7 +138,7 @@ def _message(context: Context, number: int, message: Message) -> None:
         attached = _as_it_left(context, folder, message, what)
     except (DeliveryError, OSError, ValueError) as fault:
         context.gaps.append(
-            _("Le message du %(day)s « %(what)s » n’a pu être reconstitué : %(fault)s.")
+            _("Le message du %(day)s « %(what)s » n’a pu être reconstitué : %(fault)s.")
             % {"day": day, "what": what, "fault": str(fault)[:200]}
         )
     sheet = sheets.message_pdf(message, attached=attached, answers=answers, at=context.now)
@@ -149,7 +149,7 @@ def _message(context: Context, number: int, message: Message) -> None:
         content = stored(tracked.proof)
         if content is not None:
             extension = safe(attached_name("x", tracked.proof.name or "")).removeprefix("x")
-            told = _("Preuve du prestataire : %(status)s") % {"status": tracked.status}
+            told = _("Preuve du prestataire : %(status)s") % {"status": tracked.status}
             name = safe(f"suivi-{tracked.status}", extension[:6])
             context.pack.add(folder, name, content, told)
     _raw(context, folder, answers)
@@ -207,7 +207,7 @@ def _interest(context: Context) -> list[list[str]]:
         pdf = interest_statement.pdf(recovery.organisation, recovery.customer, told, at=context.now)
     except interest_statement.MissingRateError as missing:
         context.gaps.append(
-            _("Le décompte des pénalités n’a pu être fait : %(why)s") % {"why": missing}
+            _("Le décompte des pénalités n’a pu être fait : %(why)s") % {"why": missing}
         )
         return []
     context.pack.add("", "penalites.pdf", pdf, _("Décompte des pénalités et indemnités"))
@@ -237,7 +237,7 @@ def _journal(context: Context) -> None:
         "journal",
         "verifier.py",
         export.RECIPE.encode(),
-        _("Vérifie les empreintes : python verifier.py journal.jsonl"),
+        _("Vérifie les empreintes : python verifier.py journal.jsonl"),
     )
 
 

@@ -127,10 +127,10 @@ def ask(
     if (other := at_work.first()) is not None:
         who = other.made_by or _("quelqu’un")
         raise Refused(
-            _("%(who)s a déjà demandé ce dossier : il se prépare.") % {"who": who}, "AT_WORK"
+            _("%(who)s a déjà demandé ce dossier : il se prépare.") % {"who": who}, "AT_WORK"
         )
     if not Invoice.objects.filter(customer=locked).exists():
-        raise Refused(_("Ce client n’a aucune facture : il n’y a rien à recouvrer."), "NO_INVOICE")
+        raise Refused(_("Ce client n’a aucune facture : il n’y a rien à recouvrer."), "NO_INVOICE")
     before = handed(locked)
     if leaves and before is not None:
         recoveries(locked).filter(pk=before.pk).update(taken_back_at=now, taken_back_by=actor)

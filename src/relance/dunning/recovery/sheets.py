@@ -75,7 +75,7 @@ def _attempt(one: Attempt, zone: ZoneInfo) -> list[str]:
 
 
 def _tracking(one: Tracking, zone: ZoneInfo) -> list[str]:
-    return [_moment(one.at, zone), _("Suivi : %(status)s") % {"status": one.status}, one.detail]
+    return [_moment(one.at, zone), _("Suivi : %(status)s") % {"status": one.status}, one.detail]
 
 
 def _answer(one: Inbound, zone: ZoneInfo) -> list[str]:

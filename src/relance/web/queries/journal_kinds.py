@@ -145,10 +145,11 @@ TELLERS: dict[str, Teller] = {
     "message_expired": plain("minus", lazy("Message périmé avant le départ"), "name"),
     "phone_refused": plain("error", lazy("Téléphone refusé"), "phone", "reason"),
     "place_refused": plain("error", lazy("Adresse postale refusée"), "reason"),
+    "letters_reprinted": plain("print", lazy("Courriers réimprimés")),
     "message_decided": lambda d: (
-        ("tick", _("Envoi incertain : dit parti"), _text(d, "name"))
+        ("tick", _("Envoi incertain : dit parti"), _text(d, "name"))
         if d.get("sent")
-        else ("undo", _("Envoi incertain : renvoyé"), _text(d, "name"))
+        else ("undo", _("Envoi incertain : renvoyé"), _text(d, "name"))
     ),
     "link_closed": plain("lock", lazy("Lien vers les factures fermé")),
     "link_reopened": plain("link", lazy("Lien vers les factures rouvert")),

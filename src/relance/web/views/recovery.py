@@ -114,9 +114,9 @@ def recovery_take_back(request: HttpRequest, slug: str, pk: int) -> HttpResponse
     except Refused as no:
         return _show(request, access, customer, refusal=str(no))
     if customer.excluded:
-        notes.success(request, _("Repris. Il était déjà exclu des relances avant : il le reste."))
+        notes.success(request, _("Repris. Il était déjà exclu des relances avant : il le reste."))
     else:
-        notes.success(request, _("Repris : ce client est de nouveau relancé, là où il en était."))
+        notes.success(request, _("Repris : ce client est de nouveau relancé, là où il en était."))
     return redirect("recovery_customer", slug, pk)
 
 
