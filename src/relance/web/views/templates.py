@@ -22,7 +22,9 @@ from relance.dunning.services import Refused, free_message
 from relance.dunning.services.plans import delete_template, save_template
 from relance.dunning.wording import charges, formal_notice, messages, sheet, templating
 from relance.dunning.wording.methods import levels_by_name, words_for
+from relance.dunning.wording.sms import shortened
 from relance.engine.wording import date_words
+from relance.formats import sms as sms_length
 from relance.ledger.models import Customer, Invoice
 from relance.outbox import own_files
 from relance.outbox.models import OwnFile
@@ -194,9 +196,13 @@ def template_detail(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 
 def _edit(request: HttpRequest, access: Access, template: Template) -> HttpResponse:
     title = template.name
-    form = TemplateForm(request.POST if request.method == "POST" else None, instance=template)
+    typed = request.POST.copy() if request.method == "POST" else None
+    plainer = typed is not None and "plainer" in typed
+    if typed is not None and plainer:  # only the words change, to be read again before saving
+        typed["body"] = sms_length.plainer(typed.get("body", ""))
+    form = TemplateForm(typed, instance=template)
     refusal = ""
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST" and not plainer and form.is_valid():
         try:
             save_template(
                 form.save(commit=False),
@@ -308,6 +314,9 @@ def _preview(
     rendered, to = messages.write(
         book, wanted, on, words=messages.Words(subject, body), signature=str(access.user)
     )
+    if channel == Channel.SMS:
+        text = shortened(rendered.text)
+        shown |= {"sms": sms_length.count(text), "sms_text": text, "saved": sms_length.saves(text)}
     return shown | {
         "rendered": rendered,
         "body": sheet.fragment(rendered.html),
