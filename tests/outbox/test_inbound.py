@@ -9,6 +9,7 @@ from relance.accounts.models import Organisation
 from relance.history.models import Event
 from relance.history.services import verify
 from relance.ledger.models import Contact, Customer, Invoice
+from relance.outbox.inbound import applying, intake
 from relance.outbox.inbound.addresses import organisation_of, own_address
 from relance.outbox.inbound.handlers import Handlers
 from relance.outbox.inbound.intake import take_in
@@ -355,3 +356,30 @@ def test_a_request_for_receipts_that_comes_back_is_bounced(queue_one: Queue) -> 
     )
     message.refresh_from_db()
     assert (message.status, told) == (Status.BOUNCED, [message])
+
+
+def test_a_mail_that_another_worker_takes_in_at_this_moment_is_kept_once(
+    sent: Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have seen that it is new; the unique constraint decides, and no file is left behind."""
+    raw = answer(sent.message_ref)
+    kept = intake._kept
+
+    def meanwhile(row: Inbound, content: bytes, digest: str) -> Inbound | None:
+        monkeypatch.setattr(intake, "_kept", kept)
+        assert take_in(raw, inbox=None, organisation=None, now=NOW) is not None
+        return kept(row, content, digest)
+
+    monkeypatch.setattr(intake, "_kept", meanwhile)
+    assert take_in(raw, inbox=None, organisation=None, now=NOW) is None
+    [one] = Inbound.objects.all()
+    assert one.raw.read() == raw
+    assert one.raw.storage.listdir("inbound")[1].count(one.raw.name.split("/")[1]) == 1
+
+
+def test_of_two_workers_with_the_same_mail_in_hand_one_handles_it(sent: Message) -> None:
+    kept = take_in(answer(sent.message_ref), inbox=None, organisation=None, now=NOW)
+    assert isinstance(kept, Inbound)
+    done = [applying.apply(inbound_id=kept.pk, handlers=Handlers(), now=NOW) for _worker in "ab"]
+    assert done == [True, False]
+    assert kinds(sent.organisation) == ["reply_received"]
