@@ -25,7 +25,7 @@ from relance.engine.wording import MONTHS
 from relance.ledger import services as ledger
 from relance.ledger.models import Contact, Credit, Customer, Hold, Invoice, Site
 from relance.ops import worker
-from relance.ops.demo import documents, words
+from relance.ops.demo import channels, documents, words
 from relance.ops.demo.clients import CAMILLE, Client
 from relance.ops.demo.desk import Desk
 from relance.ops.demo.line import CutLine
@@ -87,6 +87,7 @@ class Builder:
             self._live()
             with transaction.atomic():
                 self._look_again()
+                channels.connect(self.organisation, self.moment(self.world.frame.first, time(9)))
         finally:
             pool.shutdown(cancel_futures=True)
 
