@@ -20,15 +20,31 @@ def semester_words(semester: Semester) -> str:
 
 def missing_words(missing: MissingRate) -> str:
     """Why nothing is counted: the rate and the semester that are not known."""
+    return _("%(reason)s : aucune pénalité n’est calculée plutôt qu’un montant faux.") % {
+        "reason": _rate_not_known(missing)
+    }
+
+
+def _rate_not_known(missing: MissingRate) -> str:
     words = (
         _("Le taux de la BCE du %(semester)s n’est pas encore connu")
         if missing.kind == "refi"
         else _("Le taux de l’intérêt légal du %(semester)s n’est pas encore connu")
     )
-    reason = words % {"semester": semester_words(missing.semester)}
-    return _("%(reason)s : aucune pénalité n’est calculée plutôt qu’un montant faux.") % {
-        "reason": reason
-    }
+    return words % {"semester": semester_words(missing.semester)}
+
+
+def missing_effect(missing: MissingRate) -> str:
+    """Whom it concerns that a rate is not known."""
+    words = (
+        _("%(rate)s : les pénalités des professionnels et des acheteurs publics attendent.")
+        if missing.kind == "refi"
+        else _(
+            "%(rate)s : les intérêts des particuliers, et les pénalités au taux de vos conditions "
+            "de vente, attendent."
+        )
+    )
+    return words % {"rate": _rate_not_known(missing)}
 
 
 def rate_words(percent: Fraction) -> str:

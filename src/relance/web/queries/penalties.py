@@ -136,7 +136,7 @@ def rates_shown(today: date) -> dict[str, Any]:
     return {
         "rates": [_rate_row(one, now) for one in every[:SHOWN]],
         "sources": sources(),
-        "missing_rates": [words.missing_words(one) for one in legal.missing_now(today)],
+        "missing_rates": [words.missing_effect(one) for one in legal.missing_now(today)],
     }
 
 
