@@ -178,6 +178,7 @@ def _page(request: HttpRequest, desk: Desk, form: WriteForm, **extra: Any) -> Ht
         "method": desk.method,
         "is_letter": desk.method.channel == Channel.LETTER,
         "address": letters.address_lines(desk.customer),
+        "letter_fault": letters.why_no_letter(desk.customer),
         "from_lines": letters.sender_lines(organisation),
         "ways": [
             {
