@@ -79,6 +79,7 @@ SETTINGS: dict[str, Any] = {
     "by_hand_modes": lazy("modes jamais relancés tout seuls"),
     "fresh_days": lazy("jours de fraîcheur"),
     "legal_form": lazy("forme juridique"),
+    "logo": lazy("logo des courriers"),
     "letter_footer": lazy("pied des courriers"),
     "contract_rate_bp": lazy("taux des pénalités"),
     "interest_first": lazy("règlements sur les intérêts d’abord"),
