@@ -112,18 +112,8 @@ def send_action(
             words=words,
             action_id=action.pk,
         )
-    alone = leaves_alone(action.organisation_id)
-    if draft.channel == Channel.SMS and Channel.SMS not in alone:
-        raise Refused(
-            _("Aucun opérateur de SMS n’est raccordé : envoyez-le de votre téléphone."),
-            "NO_PROVIDER",
-        )
     if draft.letter or draft.channel == Channel.SMS:
-        # a letter waits to be printed, or leaves by the provider; `queue_one` refuses one without
-        # address
-        posted = draft.letter and Channel.LETTER in alone
-        undo = timedelta(seconds=UNDO_SECONDS if posted or not draft.letter else 0)
-        return queue_one(replace(draft, not_before=now + undo), now=now)
+        return _without_mail(draft, now)
     to = list(recipients) or draft.recipients
     if not to:
         raise Refused(
@@ -142,6 +132,22 @@ def send_action(
         not_before=now + timedelta(seconds=UNDO_SECONDS),
     )
     return queue_one(draft, now=now)
+
+
+def _without_mail(draft: outbox.Draft, now: datetime) -> Message:
+    """A letter waits to be printed, or leaves by a provider as an SMS does, unless called back.
+
+    `queue_one` refuses one without an address or a number.
+    """
+    alone = leaves_alone(draft.organisation.pk)
+    if draft.channel == Channel.SMS and Channel.SMS not in alone:
+        raise Refused(
+            _("Aucun opérateur de SMS n’est raccordé : envoyez-le de votre téléphone."),
+            "NO_PROVIDER",
+        )
+    printed = draft.letter and Channel.LETTER not in alone
+    undo = timedelta(seconds=0 if printed else UNDO_SECONDS)
+    return queue_one(replace(draft, not_before=now + undo), now=now)
 
 
 @transaction.atomic

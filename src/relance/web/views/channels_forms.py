@@ -178,10 +178,10 @@ class SmsForm(forms.Form):
 
     def __init__(self, account: SmsAccount, data: Any = None) -> None:
         self.stored = account
-        headers, body = sms_accounts.secrets_of(account) if account.pk else ("", EXAMPLE)
+        headers, body = sms_accounts.secrets_of(account) if account.pk else ("", "")
         recipe = Recipe.of({**account.recipe, "url": account.url})
         first = {"provider": account.provider or sms_accounts.HTTP, "sender": account.sender}
-        super().__init__(data, prefix="sms", initial={**recipe.stored(), **first, "body": body})
+        super().__init__(data, prefix="sms", initial={**recipe.stored(), **first, "body": body or EXAMPLE})
         self.kept = headers
         _providers(self, (sms_accounts.HTTP, FAKE))
         if headers:
