@@ -140,7 +140,7 @@ def test_beyond_the_limit_a_link_stands_in_for_the_pdfs(
     over.refresh_from_db()
     link = doors.link_of(over)
     assert over.by_link
-    assert over.text.endswith(f"Vous les trouvez ici :\n{link}\n".replace(" :", " :"))
+    assert over.text.endswith(f"Vous les trouvez ici :\n{link}\n")
     assert f'<a href="{link}">' in over.html
     mails = {mail["Message-ID"]: mail for mail in (s.mail() for s in server.sink.mails())}
     assert [p.get_filename() for p in mails[over.message_ref].iter_attachments()] == [

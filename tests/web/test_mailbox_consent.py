@@ -62,7 +62,7 @@ def test_an_administrator_connects_the_mailbox_of_the_company_with_google(
 ) -> None:
     page = said(camille.get(BASE + "parametres/mails/boites/nouvelle/"))
     assert "Connecter avec Google" in page
-    assert "Microsoft 365 : cette installation n’y est pas inscrite" in page
+    assert "Cette installation n’est pas inscrite chez Microsoft 365" in page
     query = asked(camille, "entreprise", google)
     assert query["redirect_uri"] == "https://relance.example/boites/retour/"
 
@@ -199,7 +199,7 @@ def test_the_domain_of_a_sender_is_looked_at_and_said_in_sentences(
     page = said(camille.get(mails))
     for words in (
         "kerdoncuff.example n’est pas prêt",
-        "il y manque « a:smtp.relance.example »",
+        "il y manque « a:smtp.relance.example »",
         "v=spf1 mx a:smtp.relance.example -all",
         "Aucune clé n’est publiée",
         "_dmarc.kerdoncuff.example",

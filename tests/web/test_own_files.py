@@ -43,8 +43,8 @@ def test_an_administrator_keeps_files_whose_content_decides(
     )
     page = said(answer)
     assert "1 fichier ajouté" in page
-    assert "virus.pdf : ce n’est ni un PDF, ni une image" in page
-    assert "lourd.pdf : il pèse plus de 3 Mo" in page
+    assert "virus.pdf : ce n’est ni un PDF, ni une image" in page
+    assert "lourd.pdf : il pèse plus de 3 Mo" in page
     own = OwnFile.objects.get()
     read = camille.get(url("own_file_read", organisation, own.pk))
     assert b"".join(read.streaming_content) == PDF  # type: ignore[attr-defined]

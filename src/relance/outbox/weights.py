@@ -58,7 +58,7 @@ def _point(message: Message) -> None:
     """The link at the end of the text and of the HTML, in the customer's language."""
     link = doors.link_of(message)
     with override(message.debtor.language):
-        words = _("Vos factures sont trop volumineuses pour ce message. Vous les trouvez ici :")
+        words = _("Vos factures sont trop volumineuses pour ce message. Vous les trouvez ici :")
     message.text = f"{message.text.rstrip()}\n\n{words}\n{link}\n"
     if message.html:
         line = (

@@ -55,46 +55,46 @@ def _line(one: Verdict) -> Line:
 
 def _sentence(one: Verdict) -> str:
     words = {
-        "SILENT": _("Le DNS n’a pas répondu : on ne sait pas. Rien n’est bloqué pour autant."),
-        "DOMAIN_UNKNOWN": _("Le domaine %(it)s n’existe pas : vérifiez l’adresse."),
+        "SILENT": _("Le DNS n’a pas répondu : on ne sait pas. Rien n’est bloqué pour autant."),
+        "DOMAIN_UNKNOWN": _("Le domaine %(it)s n’existe pas : vérifiez l’adresse."),
         "DOMAIN_PUBLIC": _(
-            "%(it)s appartient à un fournisseur public : lui seul décide qui envoie pour ses "
+            "%(it)s appartient à un fournisseur public : lui seul décide qui envoie pour ses "
             "adresses. Connectez plutôt cette boîte, ou prenez une adresse de votre domaine."
         ),
         "SPF_NONE": _(
-            "Aucun enregistrement SPF : rien ne dit quels serveurs envoient pour ce domaine."
+            "Aucun enregistrement SPF : rien ne dit quels serveurs envoient pour ce domaine."
         ),
         "SPF_TWICE": _(
-            "%(it)s enregistrements SPF au lieu d’un : les destinataires n’en croient aucun. "
+            "%(it)s enregistrements SPF au lieu d’un : les destinataires n’en croient aucun. "
             "Fondez-les en un seul."
         ),
         "SPF_OTHERS": _(
-            "L’enregistrement SPF ne nomme pas le serveur qui envoie : il y manque « %(it)s »."
+            "L’enregistrement SPF ne nomme pas le serveur qui envoie : il y manque « %(it)s »."
         ),
         "SPF_HERE": _("Le domaine autorise le serveur qui envoie (%(it)s)."),
         "SPF_SOME": _(
             "Un enregistrement SPF existe. Relance ne connaît pas les adresses de sortie de ce "
-            "serveur : demandez à son hébergeur si elles y sont."
+            "serveur : demandez à son hébergeur si elles y sont."
         ),
         "DKIM_KEYS": _(
             "Une clé est publiée (%(it)s). Seul un message reçu montre si votre serveur signe "
             "avec elle."
         ),
         "DKIM_NONE": _(
-            "Aucune clé n’est publiée : vos messages ne sont pas signés. Votre hébergeur donne "
+            "Aucune clé n’est publiée : vos messages ne sont pas signés. Votre hébergeur donne "
             "l’enregistrement à ajouter."
         ),
         "DKIM_UNSEEN": _(
             "Aucune clé sous les noms habituels. Il peut en exister une sous un autre nom, que "
-            "le DNS ne laisse pas chercher : votre hébergeur le sait."
+            "le DNS ne laisse pas chercher : votre hébergeur le sait."
         ),
         "DMARC_NONE": _(
-            "Aucune règle DMARC : de grandes messageries s’en méfient. « p=none » suffit pour "
+            "Aucune règle DMARC : de grandes messageries s’en méfient. « p=none » suffit pour "
             "commencer."
         ),
-        "DMARC_BROKEN": _("L’enregistrement DMARC ne dit aucune règle (p=…) : il ne vaut rien."),
+        "DMARC_BROKEN": _("L’enregistrement DMARC ne dit aucune règle (p=…) : il ne vaut rien."),
     }
-    policy = _("Une règle est publiée par %(it)s : ")
+    policy = _("Une règle est publiée par %(it)s : ")
     words |= {
         "DMARC_P_NONE": policy + _("observer seulement."),
         "DMARC_P_QUARANTINE": policy + _("ce qui n’est ni SPF ni DKIM va aux indésirables."),

@@ -58,20 +58,20 @@ def provider_name(auth: str) -> str:
 def consent_words(code: str, auth: str) -> str:
     """Why a mailbox cannot be opened by consent; empty for codes that speak of something else."""
     words = {
-        "CONSENT_DENIED": _("%(name)s n’a pas donné l’autorisation : rien n’a changé."),
+        "CONSENT_DENIED": _("%(name)s n’a pas donné l’autorisation : rien n’a changé."),
         "CONSENT_REVOKED": _(
-            "L’autorisation a été retirée ou a expiré chez %(name)s : connectez de nouveau la "
+            "L’autorisation a été retirée ou a expiré chez %(name)s : connectez de nouveau la "
             "boîte. Ses messages attendent."
         ),
         "OAUTH_OFF": _(
-            "Cette installation n’est pas inscrite chez %(name)s : la personne qui l’administre "
+            "Cette installation n’est pas inscrite chez %(name)s : la personne qui l’administre "
             "peut le faire (voir les réglages du serveur)."
         ),
         "OAUTH_REFUSED": _(
-            "%(name)s ne reconnaît pas cette installation : la personne qui l’administre doit "
+            "%(name)s ne reconnaît pas cette installation : la personne qui l’administre doit "
             "vérifier son inscription."
         ),
-        "OAUTH_SILENT": _("%(name)s ne répond pas en ce moment : réessayez dans un instant."),
+        "OAUTH_SILENT": _("%(name)s ne répond pas en ce moment : réessayez dans un instant."),
         "NO_XOAUTH2": _("Ce serveur n’accepte pas l’autorisation de %(name)s."),
     }
     return words[code] % {"name": provider_name(auth)} if code in words else ""
@@ -81,7 +81,7 @@ def sentence(code: str, mailbox: Mailbox) -> str:
     """What is wrong and what to do about it; unknown codes get the general one."""
     if mailbox.auth != Mailbox.Auth.PASSWORD:
         if code == "LOGIN_REFUSED":
-            return _("Le serveur refuse l’autorisation de %(name)s : elle est redemandée.") % {
+            return _("Le serveur refuse l’autorisation de %(name)s : elle est redemandée.") % {
                 "name": provider_name(mailbox.auth)
             }
         if said := consent_words(code, mailbox.auth):

@@ -92,7 +92,7 @@ def mailbox_back(request: HttpRequest) -> HttpResponse:
     except mailbox_care.MailboxError:
         notes.error(request, _("Une boîte est déjà connectée pour cette adresse."))
         return redirect(_page_of(slug, mailbox))
-    notes.success(request, _("Boîte connectée. Testez-la : elle servira ensuite."))
+    notes.success(request, _("Boîte connectée. Testez-la : elle servira ensuite."))
     return redirect("mailbox_detail", slug, mailbox.pk)
 
 

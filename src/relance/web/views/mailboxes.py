@@ -63,9 +63,9 @@ class MailboxForm(forms.ModelForm):  # type: ignore[type-arg]
             "name": lazy("Ce que vos clients lisent comme expéditeur."),
             "host": lazy("Votre hébergeur le donne, par exemple smtp.votre-domaine.fr."),
             "port": lazy("587 avec STARTTLS, 465 avec TLS."),
-            "username": lazy("Souvent l’adresse elle-même ; autre chose quand c’est un alias."),
-            "per_minute": lazy("Vide : aussi vite que le serveur le permet."),
-            "per_day": lazy("Vide : sans limite. Ce qui dépasse attend, sans perdre d’essai."),
+            "username": lazy("Souvent l’adresse elle-même ; autre chose quand c’est un alias."),
+            "per_minute": lazy("Vide : aussi vite que le serveur le permet."),
+            "per_day": lazy("Vide : sans limite. Ce qui dépasse attend, sans perdre d’essai."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -183,7 +183,7 @@ def domain_look(request: HttpRequest, slug: str) -> HttpResponse:
         finally:
             cache.delete(busy)
     else:
-        notes.warning(request, _("Un essai est déjà en cours : attendez qu’il finisse."))
+        notes.warning(request, _("Un essai est déjà en cours : attendez qu’il finisse."))
     return redirect("settings_mails", slug)
 
 
@@ -263,6 +263,7 @@ def _page(
     *,
     trial: Trial | None = None,
 ) -> HttpResponse:
+    ways = mailbox_consent.ways(access, mailbox)
     context = {
         "access": access,
         "mailbox": mailbox,
@@ -273,7 +274,9 @@ def _page(
         "lines": mailbox_words.lines_of(trial, mailbox) if trial else [],
         "trouble": mailbox_words.trouble_of(mailbox),
         "demo": settings.DEMO,
-        "ways": mailbox_consent.ways(access, mailbox),
+        "ways": ways,
+        "offered": any(way["url"] for way in ways),
+        "missing": _(" ni chez ").join(way["name"] for way in ways if not way["url"]),
         "provider": mailbox_words.provider_name(mailbox.auth),
         "look": look_of(access.organisation, mailbox.address, mailbox) if mailbox.pk else None,
         "halt": pace.halt_of(mailbox, at=moment(request)) if mailbox.pk else None,

@@ -41,7 +41,7 @@ def own_file_list(request: HttpRequest, slug: str) -> HttpResponse:
                 )
             except own_files.FileRefusedError as refused:
                 why = {"name": name, "why": refusal_words(refused.code)}
-                notes.error(request, _("%(name)s : %(why)s") % why)
+                notes.error(request, _("%(name)s : %(why)s") % why)
             else:
                 added += 1
         if added:
@@ -70,7 +70,7 @@ def own_file_retire(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     access = enter(request, slug, DunningRole.ADMIN)
     own = access.get(OwnFile, pk=pk)
     own_files.retire(own, actor=user_of(request), on=today_of(request, access), now=moment(request))
-    notes.success(request, _("Fichier retiré : les prochains messages partent sans lui."))
+    notes.success(request, _("Fichier retiré : les prochains messages partent sans lui."))
     return redirect("own_file_list", slug)
 
 

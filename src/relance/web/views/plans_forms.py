@@ -65,7 +65,7 @@ class PlanForm(forms.ModelForm):  # type: ignore[type-arg]
             "min_contact_days": lazy("Jours qui séparent deux prises de contact d’un même client."),
             "is_default": lazy("Il remplace celui qui l’était."),
             "mailbox": lazy(
-                "Pour ce qui part tout seul. Une boîte en panne retient les messages du plan ; "
+                "Pour ce qui part tout seul. Une boîte en panne retient les messages du plan ; "
                 "retirée, ils partent de l’expéditeur de l’entreprise."
             ),
         }

@@ -78,7 +78,7 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
         chosen: QuerySet[OwnFile] = self.cleaned_data["files"]
         if sum(one.size for one in chosen) > own_files.MOST_TOGETHER:
             raise forms.ValidationError(
-                _("Ensemble, ces fichiers pèsent plus de 5 Mo : gardez-en moins.")
+                _("Ensemble, ces fichiers pèsent plus de 5 Mo : gardez-en moins.")
             )
         return chosen
 
