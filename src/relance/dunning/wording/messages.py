@@ -3,7 +3,7 @@
 Everything for a whole chunk of actions is read in a few queries, then rendered one by one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -100,40 +100,9 @@ def open_book(organisation: Organisation, wanted: Sequence[Wanted]) -> Book:
             organisation=organisation, id__in=set(sites.values())
         ).prefetch_related("favourites")
     }
-    words: dict[tuple[int, int], Words] = {}
-    consents: dict[tuple[int, int], Consent] = {}
-    functions: dict[tuple[engine.Id, int], list[str]] = {}
-    templates: dict[tuple[int, int], tuple[int, bool]] = {}
-    for (
-        plan,
-        level,
-        functions_first,
-        template,
-        subject,
-        body,
-        to_confirm,
-        send_bare,
-        with_rib,
-    ) in Step.objects.filter(
-        organisation=organisation, plan_id__in={w.action.plan for w in wanted}
-    ).values_list(
-        "plan_id",
-        "level",
-        "functions",
-        "template_id",
-        "template__subject",
-        "template__body",
-        "to_confirm",
-        "send_without_pdf",
-        "template__with_rib",
-    ):
-        functions[plan, level] = [fold(name) for name in functions_first]
-        if template is not None:
-            words[plan, level] = Words(subject, body)
-            templates[plan, level] = (template, bool(with_rib))
-            consents[plan, level] = Consent(to_confirm, not send_bare)
+    levels = _levels(organisation, {w.action.plan for w in wanted})
     bare: set[int] = set()
-    if any(consent.needs_pdf for consent in consents.values()):
+    if any(consent.needs_pdf for consent in levels.consents.values()):
         without = Invoice.objects.filter(
             organisation=organisation, id__in=invoice_ids, document=""
         ).values_list("id", flat=True)
@@ -144,13 +113,44 @@ def open_book(organisation: Organisation, wanted: Sequence[Wanted]) -> Book:
         contacts,
         favourites,
         sites,
-        words,
-        consents,
+        levels.words,
+        levels.consents,
         bare,
-        functions,
-        enclosures.read(templates),
+        levels.functions,
+        enclosures.read(levels.templates),
         charges.Charges(organisation, list(customers), sorted(map(int, invoice_ids))),
     )
+
+
+class _Levels(NamedTuple):
+    """What the levels of some plans say, by (plan, level): `templates` are key and RIB or not."""
+
+    words: dict[tuple[int, int], Words]
+    consents: dict[tuple[int, int], Consent]
+    functions: dict[tuple[engine.Id, int], list[str]]
+    templates: dict[tuple[int, int], tuple[int, bool]]
+
+
+def _levels(organisation: Organisation, plans: Collection[engine.Id]) -> _Levels:
+    found = _Levels({}, {}, {}, {})
+    rows = Step.objects.filter(organisation=organisation, plan_id__in=plans).values_list(
+        "plan_id",
+        "level",
+        "functions",
+        "template_id",
+        "template__subject",
+        "template__body",
+        "to_confirm",
+        "send_without_pdf",
+        "template__with_rib",
+    )
+    for plan, level, first, template, subject, body, to_confirm, send_bare, with_rib in rows:
+        found.functions[plan, level] = [fold(name) for name in first]
+        if template is not None:
+            found.words[plan, level] = Words(subject, body)
+            found.templates[plan, level] = (template, bool(with_rib))
+            found.consents[plan, level] = Consent(to_confirm, not send_bare)
+    return found
 
 
 def recipients(
@@ -272,7 +272,14 @@ def letter(
             signature=str(filling.names["signature"]),
             attention=_attention(book, customer, keys),
             registered=registered,
-            formal=formal_notice.of_letter(chosen, customer, keys, on, action.currency, money),
+            formal=formal_notice.of_letter(
+                chosen,
+                customer,
+                keys,
+                action.currency,
+                money,
+                lambda: book.charges.statement(customer.pk, on),
+            ),
         )
 
 
