@@ -1,16 +1,19 @@
 """The mise en demeure (A10): every part that counts is there, and the amounts are the law's."""
 
-from datetime import date
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
-from relance.accounts.models import Organisation
+from relance.accounts.models import Organisation, User
 from relance.dunning.facts import legal
+from relance.dunning.models import Plan
 from relance.dunning.plans.starters import STARTERS
-from relance.dunning.wording import formal_notice, letters, templating
+from relance.dunning.services import free_message
+from relance.dunning.wording import formal_notice, letters, messages, templating
 from relance.engine.wording import money_words
 from relance.ledger.models import Customer, Invoice, Payment
-from tests.conftest import make_invoice
+from tests.conftest import TODAY, make_customer, make_invoice
 
 [STARTER] = [one for one in STARTERS if one.channel == "registered_letter"]
 ALL_PARTS = (
@@ -172,3 +175,22 @@ def test_what_the_letterhead_and_the_record_lack_is_said(
     organisation.address, organisation.siren, organisation.iban = "1 rue", "552100554", "FR76"
     customer.regime = "consumer"
     assert formal_notice.lacks_of(organisation, customer) == []
+
+
+def test_many_mises_en_demeure_ask_the_law_once_for_all(
+    organisation: Organisation, owner: User, plan: Plan, django_assert_max_num_queries: Any
+) -> None:
+    """The amounts of a chunk are counted together, however many customers it has."""
+    wanted = []
+    for number in range(6):
+        one = make_customer(organisation, None, f"Client {number}", regime="business")
+        invoice = make_invoice(one, f"FA-{number}", TODAY - timedelta(days=40), 100_000)
+        wanted.append(free_message(one, invoices=[invoice], on=TODAY))
+    book = messages.open_book(organisation, wanted)
+    words = messages.Words(STARTER.subject, STARTER.body)
+
+    with django_assert_max_num_queries(6):
+        made = [messages.letter(book, one, TODAY, words=words) for one in wanted]
+
+    assert all(one["formal"] and len(one["sums"]) == 3 for one in made)
+    assert len({one["rows"][0][0] for one in made}) == 6

@@ -31,15 +31,19 @@ class Charges:
         self.organisation, self.customers, self.invoices = organisation, customers, invoices
         self._found: dict[date, dict[int, legal.Statement]] = {}
 
-    def of(
-        self, customer: int, invoices: Collection[Any], on: date, currency: str
-    ) -> tuple[Owed | MissingRate, str]:
-        """What these invoices of one currency come to on local date `on`, and the regime."""
+    def statement(self, customer: int, on: date) -> legal.Statement:
+        """Of all the invoices of the chunk that are this customer's."""
         if on not in self._found:
             self._found[on] = legal.statements(
                 self.organisation, self.customers, on=on, invoice_ids=self.invoices
             )
-        statement = self._found[on][customer]
+        return self._found[on][customer]
+
+    def of(
+        self, customer: int, invoices: Collection[Any], on: date, currency: str
+    ) -> tuple[Owed | MissingRate, str]:
+        """What these invoices of one currency come to on local date `on`, and the regime."""
+        statement = self.statement(customer, on)
         counted: list[Owed] = []
         for line in statement.lines:
             if line.invoice not in invoices or line.currency != currency:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from relance.accounts.models import Organisation
-from relance.dunning.facts.legal import Line, Statement, statement
+from relance.dunning.facts.legal import Line, Statement
 from relance.dunning.wording import legal_words
 from relance.dunning.wording.letters import Formal, Table
 from relance.engine import wording
@@ -115,16 +115,18 @@ def of_letter(
     words: tuple[str, str],
     customer: Customer,
     invoice_ids: Collection[int],
-    on: date,
     currency: str,
     money_words: Callable[[int, str], str],
+    owing: Callable[[], Statement],
 ) -> Formal | None:
-    """What a letter of these words (subject, body) adds; None when it is no mise en demeure."""
+    """What a letter of these words (subject, body) adds; None when it is no mise en demeure.
+
+    `owing` is asked for only then.
+    """
     if not invoice_ids or not is_formal(*words):
         return None
-    owed = statement(customer.organisation, customer.pk, on=on, invoice_ids=invoice_ids)
     return formal(
-        owed, customer, invoice_ids=invoice_ids, currency=currency, money_words=money_words
+        owing(), customer, invoice_ids=invoice_ids, currency=currency, money_words=money_words
     )
 
 
