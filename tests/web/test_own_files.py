@@ -125,3 +125,14 @@ def test_a_plan_offers_only_mailboxes_that_may_send_by_themselves(
     assert "export@kerdoncuff.example" in select
     for hidden in ("neuve@", "moi@", "retiree@"):
         assert hidden not in select
+
+
+def test_the_bic_of_the_rib_is_checked_where_it_is_typed(
+    camille: Client, organisation: Organisation
+) -> None:
+    fields = {"name": organisation.name, "address": "", "siren": "", "iban": ""}
+    page = url("settings_detail", organisation)
+    assert "Ce BIC n’est pas valable" in said(camille.post(page, fields | {"bic": "AGRI FR"}))
+    assert camille.post(page, fields | {"bic": "agri frpp"}).status_code == 302
+    organisation.refresh_from_db()
+    assert organisation.bic == "AGRIFRPP"

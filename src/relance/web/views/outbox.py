@@ -127,7 +127,7 @@ def _about(access: Access, message: Message) -> dict[str, Any]:
             *(
                 attached_name(line.invoice.number, line.invoice.document.name or "")
                 for line in lines
-                if line.invoice.document
+                if line.invoice.document and not message.by_link
             ),
             *message.files.values_list("name", flat=True),
         ],

@@ -68,17 +68,19 @@ class CompanyForm(_PartForm):
 
     class Meta:
         model = Organisation
-        fields = ["name", "address", "siren", "iban"]
+        fields = ["name", "address", "siren", "iban", "bic"]
         widgets = {"address": forms.Textarea(attrs={"rows": 4})}
         labels = {
             "name": lazy("Nom de l’entreprise"),
             "address": lazy("Adresse postale"),
             "iban": lazy("IBAN"),
+            "bic": lazy("BIC"),
         }
         help_texts = {
             "name": lazy("Vos clients le lisent comme expéditeur de chaque message."),
             "address": lazy("En tête de vos courriers, une ligne par ligne."),
             "iban": lazy("Repris dans les modèles par {{ entreprise.iban }}."),
+            "bic": lazy("Avec l’IBAN, sur le RIB que vos mails peuvent joindre."),
         }
 
     def clean_name(self) -> str:
@@ -91,6 +93,13 @@ class CompanyForm(_PartForm):
             return ""
         if not re.fullmatch(r"[0-9]{9}", bare, re.ASCII) or _luhn(bare) % 10:
             raise forms.ValidationError(_("Ce SIREN n’est pas valable : vérifiez-le."))
+        return bare
+
+    def clean_bic(self) -> str:
+        """Eight or eleven signs (ISO 9362)."""
+        bare = "".join(str(self.cleaned_data["bic"]).split()).upper()
+        if bare and not re.fullmatch(r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?", bare, re.ASCII):
+            raise forms.ValidationError(_("Ce BIC n’est pas valable : vérifiez-le."))
         return bare
 
     def clean_iban(self) -> str:
