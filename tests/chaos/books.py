@@ -142,16 +142,20 @@ def hooks(now: Callable[[], datetime]) -> "object":
 
 def what_waits(now: datetime) -> Waits:
     """Whether anything is on its way, and whether any of it may leave now."""
+    from django.db.models import Q
+
     from relance.outbox.models import WAITING, Message, Notice, Status
 
     def ask() -> Waits:
-        queue = Message.objects.filter(status__in=WAITING)
-        held = Message.objects.filter(status=Status.SENDING)
-        unwritten = Message.objects.filter(status=Status.SENT, recorded=False)
+        some = Message.objects.filter(
+            Q(status__in=[*WAITING, Status.SENDING]) | Q(status=Status.SENT, recorded=False)
+        ).exists()  # one question: between two, a message may go from one state to the other
+        late = Message.objects.filter(
+            Q(status__in=WAITING, not_before__lte=now) | Q(status=Status.SENT, recorded=False)
+        )
         notices = Notice.objects.filter(handed_at=None)
-        ready = queue.filter(not_before__lte=now).exists() or unwritten.exists()
-        some = ready or queue.exists() or held.exists() or notices.exists()
-        return Waits(not some, ready or notices.filter(not_before__lte=now).exists())
+        due = late.exists() or notices.filter(not_before__lte=now).exists()
+        return Waits(not some and not notices.exists(), due)
 
     return patiently(ask)
 

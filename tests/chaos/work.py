@@ -22,6 +22,7 @@ def main(folder: Path, clock: Clock, number: int, start: int) -> NoReturn:
     code = 1
     try:
         faulthandler.register(signal.SIGUSR1, (folder / f"stacks-{number}").open("w"))
+        logging.raiseExceptions = False  # its own disk is full too, for a moment
         logging.basicConfig(filename=folder / f"worker-{number}.log", force=True)
         _work(clock, number, start)
         code = 0

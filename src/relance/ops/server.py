@@ -44,7 +44,7 @@ class WorkerProcess:
     def _keep(self) -> None:
         while not self._stopping.is_set():
             beside = ["--beside", str(os.getpid())]
-            self._child = subprocess.Popen(
+            self._child = subprocess.Popen(  # noqa: S603 - this very program
                 [sys.executable, "-m", "relance.ops.main", "worker", *beside], env=os.environ
             )
             code = self._child.wait()

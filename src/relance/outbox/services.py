@@ -107,6 +107,7 @@ class Draft:
     batch_id: int | None = None
     request_id: int | None = None
     files: Sequence[Attached] = ()
+    ref: str = ""  # its Message-ID (`once.ref_of`); a new one when empty
     enclosed: Sequence[OwnFile] = ()
 
     @property
@@ -274,7 +275,7 @@ def _message(draft: Draft, now: datetime) -> Message:
         mailbox=draft.mailbox,
         batch_id=draft.batch_id,
         request_id=draft.request_id,
-        message_ref=new_message_ref(draft.sender),
+        message_ref=draft.ref or new_message_ref(draft.sender),
         made_by=draft.made_by,
         made_at=now,
     )
@@ -282,11 +283,12 @@ def _message(draft: Draft, now: datetime) -> Message:
 
 def new_message_ref(sender: str) -> str:
     """A Message-ID never used before, in the sender's domain; the machine's name stays home."""
-    return f"<{uuid4().hex}@{_domain(sender)}>"
+    return f"<{uuid4().hex}@{domain_of(sender)}>"
 
 
 @lru_cache(maxsize=1024)
-def _domain(mailbox: str) -> str:
+def domain_of(mailbox: str) -> str:
+    """The domain of an RFC 5322 mailbox, as ASCII."""
     domain = parseaddr(mailbox)[1].rpartition("@")[2].lower() or "localhost"
     return domain.encode("idna").decode("ascii")
 

@@ -14,6 +14,7 @@ from relance.dunning.services.common import Refused, case_of, queue_one, sender_
 from relance.dunning.wording import messages
 from relance.engine import model as engine
 from relance.ledger.models import Customer, Invoice
+from relance.outbox import once
 from relance.outbox.models import Message
 from relance.outbox.services import Draft
 
@@ -31,8 +32,11 @@ def write_to(
     copy_to_me: bool = False,
     channel: str = Channel.EMAIL,
     sender_key: str = "",
+    form_key: str = "",
 ) -> Message:
     """A message between two steps about these invoices (S3-16): a contact, no level.
+
+    The form of `form_key` (`outbox.once`), sent again, gives the message that it has sent.
 
     `sender_key` is a choice of `mailboxes.senders` (S4-06), by default the first. A letter
     (S2-01) waits to be printed; it needs a postal address instead of recipients.
@@ -51,7 +55,17 @@ def write_to(
     )
     if not draft.recipients and not draft.letter:
         raise Refused(_("Ce client n’a aucune adresse e-mail valable."), "NO_RECIPIENT")
-    return queue_one(draft, now=now)
+    if not form_key:
+        return queue_one(draft, now=now)
+    ref = once.ref_of(form_key, actor=actor, about=customer.pk, sender=draft.sender)
+    if sent := once.already_sent(customer.organisation, ref):
+        return sent
+    try:
+        return queue_one(replace(draft, ref="" if once.is_taken(ref) else ref), now=now)
+    except Refused:
+        if sent := once.already_sent(customer.organisation, ref):  # by the other click, just now
+            return sent
+        raise
 
 
 def preview_to(

@@ -35,9 +35,22 @@ def open_round(
     first: date | None = None,
     last: date | None = None,
     note: str = "",
+    newest: int | None = None,
 ) -> Round:
-    """Keep what was chosen; nothing leaves yet. BankRefused without any dossier of the firm."""
+    """Keep what was chosen; nothing leaves yet. BankRefused without any dossier of the firm.
+
+    Also when another round was begun since the page was shown, whose newest was `newest` (its
+    id, 0 for none): a double click, a page sent again, or a colleague.
+    """
     chosen = [one for one in organisations if one.firm_id == firm.pk]
+    Firm.objects.select_for_update().get(pk=firm.pk)
+    last_one = Round.objects.filter(firm=firm).order_by("-pk").first()
+    if newest is not None and last_one is not None and last_one.pk != newest:
+        raise BankRefused(
+            _("Une demande groupée a déjà été lancée par %(who)s depuis l’ouverture de la page.")
+            % {"who": last_one.made_by or _("quelqu’un")},
+            "ALREADY_STARTED",
+        )
     if not chosen:
         raise BankRefused(_("Choisissez au moins un dossier."), "NOTHING_CHOSEN")
     made = Round.objects.create(
@@ -53,6 +66,11 @@ def open_round(
         RoundLine(round=made, organisation=one, seen=seen.get(one.pk, 0)) for one in chosen
     )
     return made
+
+
+def newest(firm: Firm) -> int:
+    """The id of the firm's newest round, 0 without any: a page hands it back to `open_round`."""
+    return Round.objects.filter(firm=firm).aggregate(newest=Max("pk"))["newest"] or 0
 
 
 def advance(round_: Round, *, now: datetime, most: int = AT_ONCE) -> bool:

@@ -25,7 +25,7 @@ from relance.dunning.wording import letters, templating
 from relance.dunning.wording import messages as writing
 from relance.dunning.wording.sheet import fragment
 from relance.ledger.models import Customer, Invoice
-from relance.outbox import mailboxes, print_runs
+from relance.outbox import mailboxes, once, print_runs
 from relance.outbox import services as outbox
 from relance.outbox.channels.email.mime import attached_name
 from relance.outbox.models import Message
@@ -176,6 +176,7 @@ def _page(request: HttpRequest, desk: Desk, form: WriteForm, **extra: Any) -> Ht
         "chosen": {one.pk for one in desk.chosen},
         "form": form,
         "method": desk.method,
+        "key": request.POST.get("cle") or once.new_key(),
         "is_letter": desk.method.channel == Channel.LETTER,
         "address": letters.address_lines(desk.customer),
         "letter_fault": letters.why_no_letter(desk.customer),
@@ -222,7 +223,8 @@ def _posted(request: HttpRequest, desk: Desk) -> HttpResponse:
     try:
         said = _said(request, desk, words, data)
         if deed == "envoyer":
-            return _sent(request, desk, dunning.write_to(desk.customer, **said))
+            key = request.POST.get("cle", "")
+            return _sent(request, desk, dunning.write_to(desk.customer, **said, form_key=key))
         draft = dunning.preview_to(desk.customer, **said)
     except dunning.Refused as refused:
         return _page(request, desk, form, refusal=str(refused))

@@ -94,6 +94,7 @@ def firm_ask(request: HttpRequest, firm: int) -> HttpResponse:
         "last": last,
         "note": note,
         "letter": letter,
+        "newest": rounds.newest(access.firm),
         "sample_url": _sample(ready[0].dossier, first, last, note) if ready else "",
     }
     return render(request, "firm/ask.html", context)
@@ -131,6 +132,7 @@ def firm_round_start(request: HttpRequest, firm: int) -> HttpResponse:
     """Let it leave; the page that follows shows its progress."""
     access = enter_firm(request, firm)
     first, last = _period(request.POST)
+    newest = request.POST.get("newest", "")
     try:
         made = rounds.open_round(
             firm=access.firm,
@@ -140,6 +142,7 @@ def firm_round_start(request: HttpRequest, firm: int) -> HttpResponse:
             first=first,
             last=last,
             note=request.POST.get("note", "").strip(),
+            newest=int(newest) if newest.isdecimal() and len(newest) < 19 else None,
         )
     except BankRefused as refusal:
         notes.error(request, str(refusal))

@@ -14,6 +14,7 @@ from relance.history import checking
 from relance.history import services as history
 from relance.ledger import checks as ledger
 from relance.ops.arguments import organisation_of
+from relance.outbox import checks as outbox
 
 
 class Command(BaseCommand):
@@ -46,6 +47,7 @@ class Command(BaseCommand):
         today = clock.local_date(organisation, clock.now())
         faults += dunning.differences(organisation, today)
         faults += bank.differences(organisation)
+        faults += outbox.stuck(organisation, clock.now())
         broken = history.verify(organisation)
         if broken is not None:
             faults.append(f"le journal est rompu à l’événement {broken}")
@@ -57,4 +59,6 @@ class Command(BaseCommand):
             )
         for fault in faults:
             self.stdout.write(f"{organisation.slug} : {fault}")
+        for remark in outbox.remarks(organisation, clock.now()):
+            self.stdout.write(f"{organisation.slug} : à voir : {remark}")
         return len(faults)
