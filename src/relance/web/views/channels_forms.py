@@ -180,8 +180,12 @@ class SmsForm(forms.Form):
         self.stored = account
         headers, body = sms_accounts.secrets_of(account) if account.pk else ("", "")
         recipe = Recipe.of({**account.recipe, "url": account.url})
-        first = {"provider": account.provider or sms_accounts.HTTP, "sender": account.sender}
-        super().__init__(data, prefix="sms", initial={**recipe.stored(), **first, "body": body or EXAMPLE})
+        first = {
+            "provider": account.provider or sms_accounts.HTTP,
+            "sender": account.sender,
+            "body": body or EXAMPLE,
+        }
+        super().__init__(data, prefix="sms", initial={**recipe.stored(), **first})
         self.kept = headers
         _providers(self, (sms_accounts.HTTP, FAKE))
         if headers:
