@@ -54,7 +54,7 @@ def summary(inbound: Inbound, beginning: str = "") -> str:
         why = plain_answer(None, f"{inbound.code} {inbound.detail}")
         if not inbound.address:
             return why
-        return _("%(address)s : %(why)s") % {"address": inbound.address, "why": why}
+        return _("%(address)s : %(why)s") % {"address": inbound.address, "why": why}
     if inbound.kind == Inbound.Kind.SOFT:
         return _("Pas encore remis à %(address)s, ou refusé pour l’instant") % {
             "address": inbound.address or "–"
@@ -69,27 +69,27 @@ def summary(inbound: Inbound, beginning: str = "") -> str:
 def consequence(inbound: Inbound, refusals: Sequence[Refusal]) -> str:
     """What the product did about it, and what it left to a person."""
     if inbound.handled_at is None:
-        return _("Ce mail vient d’arriver : il est examiné dans un instant.")
+        return _("Ce mail vient d’arriver : il est examiné dans un instant.")
     dead = [one.address for one in refusals if one.dead]
     if inbound.kind == Inbound.Kind.REPLY:
-        return _("Une réponse n’arrête rien : les relances continuent tant que vous n’agissez pas.")
+        return _("Une réponse n’arrête rien : les relances continuent tant que vous n’agissez pas.")
     if inbound.kind == Inbound.Kind.AUTO_REPLY:
-        return _("Ce n’est pas une réponse : le plan de relance continue.")
+        return _("Ce n’est pas une réponse : le plan de relance continue.")
     if inbound.kind == Inbound.Kind.COMPLAINT and dead:
-        return _("Cette adresse ne reçoit plus d’e-mail : prenez un autre chemin.")
+        return _("Cette adresse ne reçoit plus d’e-mail : prenez un autre chemin.")
     if inbound.kind == Inbound.Kind.HARD and dead:
         return _(
             "Plus rien n’est envoyé à %(address)s. Indiquez une autre adresse sur la fiche."
         ) % {"address": ", ".join(dead)}
     if inbound.kind == Inbound.Kind.HARD and refusals:
-        return _("Le message n’est pas arrivé ; l’adresse est gardée, car elle existe.")
+        return _("Le message n’est pas arrivé ; l’adresse est gardée, car elle existe.")
     if inbound.kind == Inbound.Kind.SOFT and refusals:
         return _("Le message n’est pas arrivé. Au troisième refus en 14 jours, l’adresse s’arrête.")
     if inbound.kind == Inbound.Kind.SOFT:
-        return _("Le serveur du destinataire réessaie : rien n’a changé.")
+        return _("Le serveur du destinataire réessaie : rien n’a changé.")
     if inbound.kind in (Inbound.Kind.HARD, Inbound.Kind.COMPLAINT):
         return _(
-            "Ce refus ne se rattache à aucune adresse à qui vous avez écrit : rien n’a été changé. "
+            "Ce refus ne se rattache à aucune adresse à qui vous avez écrit : rien n’a été changé. "
             "À vous d’en juger."
         )
     return ""
@@ -99,13 +99,13 @@ def fault_words(code: str) -> str:
     """Why an inbox cannot be read, as a sentence that says what to do."""
     return {
         "FORBIDDEN_HOST": _("Cette installation ne permet pas de joindre ce serveur ou ce port."),
-        "NO_HOST": _("Aucun serveur ne porte ce nom : vérifiez-le."),
+        "NO_HOST": _("Aucun serveur ne porte ce nom : vérifiez-le."),
         "NO_ANSWER": _("Le serveur ne répond pas sur ce port."),
-        "BAD_TLS": _("La connexion chiffrée échoue : vérifiez le port et le chiffrement."),
+        "BAD_TLS": _("La connexion chiffrée échoue : vérifiez le port et le chiffrement."),
         "LOGIN_REFUSED": _("Le serveur refuse l’identifiant ou le mot de passe."),
         "NO_FOLDER": _("Ce dossier n’existe pas dans la boîte."),
-        "SECRET_LOST": _("Le mot de passe enregistré est illisible : tapez-le de nouveau."),
-        "PROTOCOL": _("Le serveur ne parle pas IMAP comme attendu : vérifiez le chiffrement."),
+        "SECRET_LOST": _("Le mot de passe enregistré est illisible : tapez-le de nouveau."),
+        "PROTOCOL": _("Le serveur ne parle pas IMAP comme attendu : vérifiez le chiffrement."),
     }.get(code, _("Le serveur n’a pas pu être lu."))
 
 

@@ -52,7 +52,7 @@ def _bounced(data: Mapping[str, Any]) -> Told:
     level, name = data.get("level"), data.get("name")
     title = _("Message revenu")
     if isinstance(level, int) and level:
-        title = _("Message revenu : %(level)s") % {
+        title = _("Message revenu : %(level)s") % {
             "level": f"{name or _('Niveau')}{french.NBSP}({level})"
         }
     words = _("refusé par %(address)s") % {"address": _addresses(data, "to")}
@@ -68,7 +68,7 @@ def _settled(data: Mapping[str, Any]) -> Told:
         "complaint": _("il a été signalé comme indésirable"),
         "documents": _("des documents y répondent"),
     }.get(str(data.get("by")), "")
-    return "tick", _("Envoi incertain : il est bien parti"), by
+    return "tick", _("Envoi incertain : il est bien parti"), by
 
 
 TELLERS: dict[str, Callable[[Mapping[str, Any]], Told]] = {

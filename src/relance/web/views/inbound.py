@@ -17,6 +17,7 @@ from relance.dunning.daily import bounces
 from relance.ledger.models import Customer
 from relance.outbox.inbound import services
 from relance.outbox.models import Inbound
+from relance.web import french
 from relance.web.inbound_words import ICONS, TONES, consequence, kind_words, summary, whom
 from relance.web.queries import inbound as reading
 from relance.web.requests import enter, moment, today_of, user_of
@@ -68,7 +69,9 @@ def row_of(slug: str, one: Inbound) -> dict[str, Any]:
         "kind": kind_words(one),
         "name": whom(one),
         "known": one.customer is not None,
-        "context": summary(one, getattr(one, "beginning", "")),
+        "context": summary(one, getattr(one, "beginning", "")).removeprefix(
+            f"{whom(one)}{french.NBSP}: "
+        ),
         "seen": one.seen_at is not None or one.kind not in reading.ASKS,
     }
 

@@ -145,7 +145,7 @@ def inbox_test(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     inbox = access.get(Inbox, pk=pk, retired_at=None, token_hash="")
     busy = f"inbox-trial-{user_of(request).pk}"
     if not cache.add(busy, 1, TRIAL_SECONDS):
-        notes.warning(request, _("Un essai est déjà en cours : attendez qu’il finisse."))
+        notes.warning(request, _("Un essai est déjà en cours : attendez qu’il finisse."))
         return redirect("inbox_detail", slug, pk)
     try:
         trial = care.try_out(inbox, now=moment(request))
@@ -187,10 +187,10 @@ def _edit(request: HttpRequest, access: Access, inbox: Inbox) -> HttpResponse:
         except care.CareError:
             form.add_error(
                 "password",
-                _("Le serveur ou l’identifiant change : tapez de nouveau le mot de passe."),
+                _("Le serveur ou l’identifiant change : tapez de nouveau le mot de passe."),
             )
         else:
-            notes.success(request, _("Boîte enregistrée. Testez-la : elle sera lue ensuite."))
+            notes.success(request, _("Boîte enregistrée. Testez-la : elle sera lue ensuite."))
             return redirect("inbox_detail", access.organisation.slug, form.instance.pk)
     return _page(request, access, inbox, form)
 
