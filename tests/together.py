@@ -61,8 +61,8 @@ class Crossing:
     def _is_somebody_blocked(self) -> bool:
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
-                " AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+                "SELECT 1 FROM pg_locks"  # pg_stat_activity stands still within a transaction
+                " WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
             )
             return cursor.fetchone() is not None
 
