@@ -98,14 +98,8 @@ def built(recovery: Recovery) -> zipfile.ZipFile:
     return pack
 
 
-def test_all_that_is_known_of_a_customer_is_in_one_file(
-    customer: Customer, owner: User, tmp_path: Path
-) -> None:
-    """A9: ledger, invoices, every message with its evidence, interest, journal, index."""
-    customer.regime = Regime.BUSINESS
-    customer.save()
-    invoice = make_invoice(customer, "F-1", TODAY - timedelta(days=60), 1_000_00)
-    invoice.document.save("f.pdf", ContentFile(PDF))
+def mail_with_evidence(customer: Customer, invoice: Invoice) -> Message:
+    """Sent, taken by its server, proved by its provider, answered."""
     mail = message_about(customer, invoice)
     Attempt.objects.create(
         organisation=mail.organisation,
@@ -133,6 +127,18 @@ def test_all_that_is_known_of_a_customer_is_in_one_file(
         message=mail,
         customer=customer,
     )
+    return mail
+
+
+def test_all_that_is_known_of_a_customer_is_in_one_file(
+    customer: Customer, owner: User, tmp_path: Path
+) -> None:
+    """A9: ledger, invoices, every message with its evidence, interest, journal, index."""
+    customer.regime = Regime.BUSINESS
+    customer.save()
+    invoice = make_invoice(customer, "F-1", TODAY - timedelta(days=60), 1_000_00)
+    invoice.document.save("f.pdf", ContentFile(PDF))
+    mail = mail_with_evidence(customer, invoice)
     message_about(customer, invoice, status=Status.CANCELLED)
     message_about(customer, invoice, diverted_to="essai@kerdoncuff.example")
     pack = built(ask(customer, owner))

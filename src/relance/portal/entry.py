@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any, NamedTuple, cast
 
 from django.contrib.auth.decorators import login_not_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -60,8 +60,8 @@ def through_the_door(page: Page) -> Page:
 
 
 def without_login(
-    page: Page,
-    enter: Callable[[HttpRequest, str, dict[str, Any]], HttpResponse],
+    page: Callable[..., HttpResponseBase],
+    enter: Callable[[HttpRequest, str, dict[str, Any]], HttpResponseBase],
     methods: list[str],
 ) -> Page:
     """A page for whoever holds a token: kept by nobody, found by no search, leaving no trail."""
@@ -71,7 +71,7 @@ def without_login(
     @never_cache
     @require_http_methods(methods)
     @wraps(page)
-    def entered(request: HttpRequest, token: str, **more: Any) -> HttpResponse:
+    def entered(request: HttpRequest, token: str, **more: Any) -> HttpResponseBase:
         answer = enter(request, token, more)
         answer.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
         answer.headers["Referrer-Policy"] = "same-origin"

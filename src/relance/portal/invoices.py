@@ -26,7 +26,7 @@ SEALED = "default-src 'none'; sandbox"
 MOST_NUMBERS = 3
 """More invoices than that are told of by the customer's code in the reference of a transfer."""
 
-Shown = Callable[..., HttpResponse]
+Shown = Callable[..., HttpResponseBase]
 
 
 class Told(NamedTuple):
@@ -42,7 +42,7 @@ class Told(NamedTuple):
 def _behind_the_link(page: Shown) -> Shown:
     """`page(request, message, now, …)` in the customer's language; one calm 404 for the rest."""
 
-    def enter(request: HttpRequest, token: str, more: dict[str, Any]) -> HttpResponse:
+    def enter(request: HttpRequest, token: str, more: dict[str, Any]) -> HttpResponseBase:
         if throttle.is_over(misses_of(request), MISSES):
             return sorry(request, "tries", 429, _("Vos factures"))
         now: datetime = request.now  # type: ignore[attr-defined]
@@ -127,7 +127,7 @@ def _lines(message: Message) -> QuerySet[MessageInvoice]:
         MessageInvoice.objects.filter(
             message=message,
             organisation_id=message.organisation_id,
-            invoice__customer_id=message.customer_id,
+            invoice__customer_id=message.debtor_id,
         )
         .select_related("invoice")
         .order_by("invoice__due", "id")

@@ -23,7 +23,7 @@ from relance.accounts import clock
 from relance.dunning.models import Recovery
 from relance.dunning.recovery import contents
 from relance.dunning.recovery.handing import tell
-from relance.dunning.recovery.pack import Pack
+from relance.dunning.recovery.pack import Pack, pieces
 
 log = logging.getLogger(__name__)
 
@@ -107,10 +107,12 @@ def _build(recovery: Recovery, now: Now) -> bool:
 
 def _keep(recovery: Recovery, target: BinaryIO, gaps: list[str], total: int, now: datetime) -> bool:
     target.seek(0)
-    digest = hashlib.file_digest(target, "sha256").hexdigest()
-    size = target.tell()
+    told = hashlib.sha256()
+    for piece in pieces(target):
+        told.update(piece)
+    digest, size = told.hexdigest(), target.tell()
     target.seek(0)
-    storage = Recovery._meta.get_field("file").storage  # type: ignore[union-attr]
+    storage = Recovery._meta.get_field("file").storage
     folder = f"recovery/{recovery.organisation_id}"
     path = storage.save(f"{folder}/{uuid4().hex}.zip", File(target))
     on = clock.local_date(recovery.organisation, now)

@@ -4,6 +4,7 @@ From the deed on nothing is chased any more: he is excluded for this reason, wha
 is cancelled, what was to be done is withdrawn. The file is gathered afterwards (`building`).
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -188,12 +189,12 @@ def take_back(*, customer: Customer, actor: User, on: date, now: datetime) -> Re
 def tell(
     kind: str,
     recovery: Recovery,
-    data: dict[str, object],
+    data: Mapping[str, object],
     *,
     actor: User | None,
     on: date,
     now: datetime,
 ) -> None:
     """What happened with a dossier, in the journal of its organisation."""
-    fact = Fact(kind, now, on, recovery.customer_id, data=data, actor=actor)
+    fact = Fact(kind, now, on, recovery.customer_id, data=dict(data), actor=actor)
     history.append(recovery.organisation, [fact])
