@@ -13,7 +13,8 @@ ICONS = {"sms": "sms", "letter": "letter", "registered_letter": "registered"}
 
 def _tracked(data: Mapping[str, Any]) -> Told:
     icon = ICONS.get(str(data.get("channel")), "letter")
-    return icon, channel_words.state(str(data.get("status", ""))), str(data.get("detail", ""))
+    words = channel_words.state(str(data.get("status") or "")) or _("Suivi")
+    return icon, words, str(data.get("detail") or "")
 
 
 def _account(words: Callable[[], tuple[str, str]]) -> Callable[[Mapping[str, Any]], Told]:
