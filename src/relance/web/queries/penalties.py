@@ -17,6 +17,7 @@ from relance.engine.late_fees import (
     Owed,
     Semester,
     half_up,
+    semester_of,
 )
 from relance.ledger.models import Customer, Regime
 from relance.outbox.models import Message
@@ -131,7 +132,7 @@ def row(customer: Customer, found: legal.Statement) -> Row:
 
 def rates_shown(today: date) -> dict[str, Any]:
     """The rates of the last semesters, from where they come, and which is missing today."""
-    rates, now = published(), legal.semester_of(today)
+    rates, now = published(), semester_of(today)
     every = sorted({*rates.refi, *rates.legal, now}, reverse=True)
     return {
         "rates": [_rate_row(one, now) for one in every[:SHOWN]],

@@ -228,7 +228,7 @@ class PenaltiesForm(_PartForm):
         rate = self.cleaned_data["rate"]
         return {
             "contract_rate_bp": None if rate is None else int(rate * 100),
-            "interest_first": self.cleaned_data["interest_first"],
+            "interest_first": bool(self.cleaned_data["interest_first"]),
         }
 
 
