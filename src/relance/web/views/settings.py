@@ -205,7 +205,6 @@ class PenaltiesForm(_PartForm):
         choices=(("", lazy("le principal")), ("1", lazy("les intérêts"))),
         coerce=bool,
         required=False,
-        empty_value=False,
         help_text=lazy(
             "La loi prévoit les intérêts (C. civ. 1343-1) ; la comptabilité, le plus souvent, le "
             "principal."
