@@ -37,7 +37,7 @@ test-browser: setup
 	@sh scripts/browser.sh
 	$(ON_SQLITE) $(PYTEST) -m "browser"
 
-# Ten thousand messages on each database, some minutes; SEED=… repeats a run, MESSAGES=… shortens it.
+# Ten thousand messages on each database, some minutes (docs/chaos.md); SEED=… repeats a run, MESSAGES=… shortens it.
 chaos: setup
 	$(RUN)/python tests/chaos/scenario.py --messages $(or $(MESSAGES),10000) $(if $(SEED),--seed $(SEED))
 

@@ -1,14 +1,20 @@
 """The database's side of the scenario: what is to be sent, what is said of it, is it true."""
 
+import json
 import os
 import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from tests.chaos.work import SILENCE_SECONDS
+
+if TYPE_CHECKING:  # Django is set up only later, in `open_books`
+    from relance.accounts.models import Organisation
+    from relance.ledger.models import Invoice
+    from relance.outbox.services import Draft
 
 Answer = TypeVar("Answer")
 NOTICES = 20
@@ -65,24 +71,45 @@ def patiently(do: Callable[[], Answer]) -> Answer:
     return do()
 
 
-def fill(messages: int, now: datetime) -> None:
-    """As many customers with an overdue invoice each, and a first reminder queued for each."""
-    from relance.accounts.models import Organisation, User
+def fill(messages: int, now: datetime, sms_url: str) -> None:
+    """As many customers with an overdue invoice each, and a first reminder queued for each.
+
+    Every tenth is an SMS, which leaves by an HTTP provider.
+    """
+    from relance.accounts.models import Organisation
     from relance.dunning.models import Plan, Step
-    from relance.ledger.models import Customer, Invoice
-    from relance.outbox import notices, services
+    from relance.outbox import services
+    from relance.outbox.provider_models import SmsAccount
+    from relance.outbox.secrets import sealed
 
     organisation = Organisation.objects.create(name="Martin", slug="martin")
     plan = Plan.objects.create(organisation=organisation, name="Standard")
     Step.objects.create(
         organisation=organisation, plan=plan, level=1, name="Rappel", days=7, channel="email"
     )
+    body = {"body": '{"to": "{to}", "text": "{text}", "key": "{reference}"}'}
+    SmsAccount.objects.create(
+        organisation=organisation,
+        provider="http",
+        url=sms_url,
+        active=True,
+        secrets=sealed(json.dumps(body)),
+    )
+    drafts = [_draft(invoice, plan.pk, now) for invoice in _owed(organisation, messages, now)]
+    assert len(services.queue(drafts=drafts, now=now).messages) == messages
+    _write_notices(organisation, now)
+    close()
+
+
+def _owed(organisation: "Organisation", count: int, now: datetime) -> "list[Invoice]":
+    from relance.ledger.models import Customer, Invoice
+
     day = now.date() - timedelta(days=10)
     customers = Customer.objects.bulk_create(
         Customer(organisation=organisation, code=str(n), name=f"Client {n}", search=f"client {n}")
-        for n in range(messages)
+        for n in range(count)
     )
-    invoices = Invoice.objects.bulk_create(
+    return Invoice.objects.bulk_create(
         Invoice(
             organisation=organisation,
             customer=customer,
@@ -94,27 +121,37 @@ def fill(messages: int, now: datetime) -> None:
         )
         for customer in customers
     )
-    drafts = [
-        services.Draft(
-            organisation=organisation,
-            customer_id=customer.pk,
-            on=now.date(),
-            not_before=now,
-            sender="collect@example.org",
-            recipients=[f"client{customer.code}@example.com"],
-            subject=f"Relance {customer.code}",
-            text="Bonjour,\nune facture est échue.\n" * 20,
-            html="<p>Bonjour, une facture est échue.</p>" * 20,
-            automatic=True,
-            plan_id=plan.pk,
-            level=1,
-            level_name="Rappel",
-            lines=[services.Line(invoice.pk, 10_000, carrier=True, plan_id=plan.pk, level=1)],
-            amount_cents=10_000,
-        )
-        for customer, invoice in zip(customers, invoices, strict=True)
-    ]
-    assert len(services.queue(drafts=drafts, now=now).messages) == messages
+
+
+def _draft(invoice: "Invoice", plan_id: int, now: datetime) -> "Draft":
+    from relance.outbox.services import Draft, Line
+
+    customer = invoice.customer
+    by_sms = int(customer.code) % 10 == 0
+    return Draft(
+        organisation=customer.organisation,
+        customer_id=customer.pk,
+        on=now.date(),
+        not_before=now,
+        sender="collect@example.org",
+        channel="sms" if by_sms else "email",
+        recipients=[f"+336{int(customer.code):08}" if by_sms else f"c{customer.code}@example.com"],
+        subject=f"Relance {customer.code}",
+        text="Bonjour,\nune facture est échue.\n" * 20,
+        html="<p>Bonjour, une facture est échue.</p>" * 20,
+        automatic=True,
+        plan_id=plan_id,
+        level=1,
+        level_name="Rappel",
+        lines=[Line(invoice.pk, 10_000, carrier=True, plan_id=plan_id, level=1)],
+        amount_cents=10_000,
+    )
+
+
+def _write_notices(organisation: "Organisation", now: datetime) -> None:
+    from relance.accounts.models import User
+    from relance.outbox import notices
+
     for number in range(NOTICES):
         notices.write_down(
             organisation=organisation,
@@ -126,7 +163,6 @@ def fill(messages: int, now: datetime) -> None:
             useful_until=now + timedelta(days=9999),
             now=now,
         )
-    close()
 
 
 def hooks(now: Callable[[], datetime]) -> "object":
@@ -161,9 +197,14 @@ def what_waits(now: datetime) -> Waits:
 
 
 def arrivals(folder: Path) -> Counter[str]:
-    """How often each Message-ID was accepted, as the server's disk has it."""
+    """How often each message was accepted, by its name, as the server's disk has it."""
     lines = (folder / "accepted").read_text().splitlines()
-    return Counter(line.partition("\t")[0] for line in lines)
+    return Counter(name_of(line.partition("\t")[0]) for line in lines)
+
+
+def name_of(ref: str) -> str:
+    """What a Message-ID and the key given to a provider have in common."""
+    return ref.strip("<>").partition("@")[0]
 
 
 def report(folder: Path) -> dict[str, object]:
@@ -179,8 +220,9 @@ def _report(arrived: Counter[str]) -> dict[str, object]:
     from relance.outbox.models import Message, Notice
 
     rows = list(Message.objects.values_list("pk", "message_ref", "status", "lines__invoice"))
-    status = {ref: state for _pk, ref, state, _invoice in rows}
-    notices = dict(Notice.objects.values_list("message_ref", "sent_at"))
+    status = {name_of(ref): state for _pk, ref, state, _invoice in rows}
+    told_users = Notice.objects.values_list("message_ref", "sent_at")
+    notices = {name_of(ref): at for ref, at in told_users}
     sent = {pk for pk, _ref, state, _invoice in rows if state == "sent"}
     raised = {invoice for pk, _ref, _state, invoice in rows if pk in sent}
     entries = Counter(
@@ -236,7 +278,7 @@ def settle(folder: Path, now: datetime) -> None:
         actor = User.objects.first()
         assert actor
         for message in Message.objects.filter(status=Status.UNCERTAIN):
-            found = message.message_ref in arrived
+            found = name_of(message.message_ref) in arrived
             settle_uncertain(message=message, sent=found, actor=actor, now=now)
 
     patiently(say)

@@ -1,12 +1,13 @@
 """A mail server with every fault there is; what it accepts is on the disk before it says so.
 
-A process of its own: mail_server.py FOLDER PORT SEED CALM. Each mail that it accepts is a line
+A process of its own: mail_server.py FOLDER PORTS SEED CALM. Each mail that it accepts is a line
 `Message-ID<TAB>recipient` of FOLDER/accepted, synced. Which fault a mail meets is drawn from the
 seed, the recipient and the number of the try, whichever worker brings it; what happens before a
 recipient is known is drawn from the number of the connection. FOLDER/faults counts them.
 """
 
 import asyncio
+import json
 import os
 import random
 import re
@@ -44,6 +45,15 @@ PER_MAIL: list[tuple[str, float]] = [
     ("accepted drip", 4),
 ]
 """What may happen to one mail, and to how many of a thousand."""
+PER_SMS: list[tuple[str, float]] = [
+    ("sms 503", 40),
+    ("sms 400", 10),
+    ("sms 500", 10),
+    ("sms close", 30),
+    ("sms accepted close", 40),
+    ("sms accepted die", 3),
+    ("sms accepted slow", 30),
+]
 PER_CONNECTION: list[tuple[str, float]] = [
     ("greeting close", 10),
     ("greeting 421", 10),
@@ -94,6 +104,38 @@ class Server:
             pass
         finally:
             writer.close()
+
+    async def request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One SMS, given by an HTTP request with its key and number as JSON."""
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"(?i)content-length: *(\d+)", head)
+            body = json.loads(await reader.readexactly(int(length.group(1)) if length else 0))
+            self.tries[body["to"]] += 1
+            fault = self.fault(PER_SMS, body["to"], self.tries[body["to"]])
+            if fault == "sms close":
+                return
+            status = 200
+            if fault in ("sms 503", "sms 400", "sms 500"):
+                status = int(fault[4:])
+            else:
+                self.keep(body["key"], body["to"])
+            if fault == "sms accepted die":
+                os._exit(1)
+            if fault == "sms accepted close":
+                return
+            await asyncio.sleep(0.3 if fault == "sms accepted slow" else 0)
+            writer.write(b"HTTP/1.1 %d so\r\nContent-Length: 2\r\n\r\n{}" % status)
+            await writer.drain()
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    def keep(self, ref: str, recipient: str) -> None:
+        """On the disk before anybody hears that it was accepted."""
+        os.write(self.accepted, f"{ref}\t{recipient}\n".encode())
+        os.fsync(self.accepted)
 
 
 class Conversation:
@@ -179,8 +221,7 @@ class Conversation:
     def keep(self, body: bytes) -> None:
         found = re.search(rb"(?im)^message-id:\s*(<[^>]+>)", body)
         ref = found.group(1).decode() if found else "none"
-        os.write(self.server.accepted, f"{ref}\t{self.recipient}\n".encode())
-        os.fsync(self.server.accepted)
+        self.server.keep(ref, self.recipient)
 
     async def accept(self) -> None:
         """It is ours now; whether the other side learns it is another matter."""
@@ -201,21 +242,20 @@ class Conversation:
             await self.say("250 taken")
 
 
-async def main(folder: Path, port: int, seed: int, *, calm: bool) -> None:
-    """Listen on `port` (0: any, told in FOLDER/port) until killed."""
-    line = socket.socket()
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    line.bind(("127.0.0.1", port))
-    server = await asyncio.start_server(
-        Server(folder, seed, calm=calm).converse, sock=line, limit=2_000_000
-    )
+async def main(folder: Path, ports: str, seed: int, *, calm: bool) -> None:
+    """Listen on the ports for mails and SMS (0: any, told in FOLDER/port) until killed."""
+    server = Server(folder, seed, calm=calm)
+    lines = [socket.socket() for _each in range(2)]
+    for line, port in zip(lines, map(int, ports.split()), strict=True):
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        line.bind(("127.0.0.1", port))
+    mails = await asyncio.start_server(server.converse, sock=lines[0], limit=2_000_000)
+    await asyncio.start_server(server.request, sock=lines[1])
     half = folder / "port.half"
-    half.write_text(str(line.getsockname()[1]))
+    half.write_text(" ".join(str(line.getsockname()[1]) for line in lines))
     half.rename(folder / "port")
-    await server.serve_forever()
+    await mails.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(
-        main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), calm=sys.argv[4] == "1")
-    )
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), calm=sys.argv[4] == "1"))

@@ -93,10 +93,10 @@ class Chaos:
     def serve(self) -> None:
         """Start the mail server, on the port it had."""
         port = self.folder / "port"
-        known = port.read_text() if port.exists() else "0"
+        known = port.read_text() if port.exists() else "0 0"
         command = [sys.executable, Path(__file__).with_name("mail_server.py"), self.folder, known]
         self.server = subprocess.Popen([*command, str(self.seed), str(int(self.calm))])
-        if known == "0":
+        if known == "0 0":
             self.wait_for(port.exists)
 
     def hire(self, number: int) -> None:
@@ -293,12 +293,13 @@ def run(kind: str, messages: int, seed: int, seconds: float) -> dict[str, object
         chaos.serve()
         os.environ["RELANCE_DATA_DIR"] = str(folder)
         os.environ["RELANCE_DATABASE_URL"] = database.url
-        os.environ["RELANCE_SMTP_PORT"] = (folder / "port").read_text()
+        mails, sms = (folder / "port").read_text().split()
+        os.environ["RELANCE_SMTP_PORT"], os.environ["RELANCE_SMTP_PRIVATE"] = mails, "1"
         from tests.chaos import books
 
         books.open_books()
         database.prepare()
-        books.fill(messages, clock.now())
+        books.fill(messages, clock.now(), f"http://127.0.0.1:{sms}/")
         for number in range(WORKERS):
             chaos.hire(number)
         chaos.go()

@@ -37,6 +37,7 @@ def _work(clock: Clock, number: int, start: int) -> None:
     from relance.ops import worker
     from relance.outbox import claims, identity, notices
     from relance.outbox.channels.email import EmailChannel
+    from relance.outbox.channels.sms import SmsChannel
     from tests.chaos.books import hooks
 
     stop = threading.Event()
@@ -55,5 +56,8 @@ def _work(clock: Clock, number: int, start: int) -> None:
         hooks=hooks(clock.now),
         tick=lambda now: notices.deliver(now=now),
         now=clock.now,
-        channels={"email": lambda: EmailChannel(answer_seconds=SILENCE_SECONDS)},
+        channels={
+            "email": lambda: EmailChannel(answer_seconds=SILENCE_SECONDS),
+            "sms": SmsChannel,
+        },
     )
