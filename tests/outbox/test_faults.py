@@ -8,12 +8,12 @@ from unittest.mock import patch
 import pytest
 from django.db import InterfaceError, OperationalError
 
-from relance.outbox import claims, delivery, identity, notices
+from relance.outbox import claims, delivery, identity, notices, pace
 from relance.outbox.channels.base import Channel, DeliveryError, Receipt
 from relance.outbox.channels.email.smtp import Line
 from relance.outbox.channels.fake import FakeChannel
 from relance.outbox.delivery import Hooks, Report, Verdict
-from relance.outbox.models import Message, Notice, Status
+from relance.outbox.models import Mailbox, Message, Notice, Status
 from tests.outbox.test_notices import written
 
 from .conftest import NOW, Clock
@@ -189,3 +189,19 @@ def test_a_notice_being_handed_over_is_not_opened_again_by_who_met_a_fault_befor
         notices.deliver(now=NOW)
     assert notices.deliver(now=NOW + timedelta(hours=3)) == 0
     assert tries == ["slow"]
+
+
+@pytest.mark.django_db
+def test_a_clock_that_was_far_ahead_for_a_moment_does_not_shut_a_mailbox_until_then(
+    queue_one: QueueOne, organisation: Any
+) -> None:
+    mailbox = Mailbox.objects.create(
+        organisation=organisation, address="a@b.example", host="b.example", per_minute=1, per_day=1
+    )
+    message = queue_one(mailbox=mailbox)
+    Message.objects.filter(pk=message.pk).update(sent_at=NOW + timedelta(days=365))
+    assert pace.halt_of(mailbox, at=NOW) is None
+    Message.objects.filter(pk=message.pk).update(sent_at=NOW + timedelta(hours=1))
+    halt = pace.halt_of(mailbox, at=NOW)
+    assert halt is not None
+    assert halt.until == NOW + timedelta(hours=25)

@@ -27,7 +27,9 @@ def halt_of(mailbox: Mailbox, *, at: datetime) -> Halt | None:
     for span, limit in ((MINUTE, mailbox.per_minute), (DAY, mailbox.per_day)):
         if limit is None:
             continue
-        left = Message.objects.filter(mailbox=mailbox, sent_at__gt=at - span)
+        # what a clock set forward by mistake dated far ahead holds nothing up
+        near = {"sent_at__gt": at - span, "sent_at__lte": at + span}
+        left = Message.objects.filter(mailbox=mailbox, **near)
         oldest = left.order_by("-sent_at").values_list("sent_at", flat=True)[limit - 1 : limit]
         halts += [Halt(REASON[span], moment + span, limit) for moment in oldest if moment]
     return max(halts, key=lambda halt: halt.until, default=None)
