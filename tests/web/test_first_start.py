@@ -46,7 +46,10 @@ def test_a_stranger_finds_a_calm_page_and_no_way_in(client: Client) -> None:
 def test_the_link_of_the_terminal_makes_the_first_administrator_of_a_firm(client: Client) -> None:
     """Item 1: then the espace expert, empty, which says what to do next."""
     link = f"/premier-demarrage/{first_start.token()}/"
-    assert client.get(link).status_code == 200
+    page = client.get(link)
+    assert page.status_code == 200
+    # With no-referrer a browser would name itself « null » when it posts, and be refused.
+    assert page.headers["Referrer-Policy"] == "same-origin"
     weak = client.post(link, {**SAID, "password": "12345678"})
     assert weak.status_code == 422
     assert not User.objects.exists()

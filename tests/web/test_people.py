@@ -61,7 +61,10 @@ def test_a_person_invited_chooses_a_password_and_whether_requests_reach_him(
     assert "Camille Le Goff vous invite" in str(stored.mail()["Subject"])
     link = link_of(Notice.objects.get())
     lea = Client()
-    assert "Recevoir les demandes de justificatifs" in lea.get(link).content.decode()
+    door = lea.get(link)
+    assert "Recevoir les demandes de justificatifs" in door.content.decode()
+    # With no-referrer a browser would name itself « null » when it posts, and be refused.
+    assert door.headers["Referrer-Policy"] == "same-origin"
     weak = lea.post(link, {"full_name": "Léa", "password": "12345678"})
     assert weak.status_code == 200
     data = {"full_name": "Léa Mahé", "password": "trois-goélands-9", "wants_receipt_mails": "on"}

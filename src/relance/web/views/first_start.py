@@ -80,9 +80,7 @@ def begin(request: HttpRequest, token: str) -> HttpResponse:
             login(request, user)
             return redirect("home")
     status = 422 if form.is_bound else 200
-    answer = render(request, "auth/first_start.html", {"form": form}, status=status)
-    answer.headers["Referrer-Policy"] = "no-referrer"
-    return answer
+    return render(request, "auth/first_start.html", {"form": form}, status=status)
 
 
 door_urlpatterns = [

@@ -311,9 +311,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
             *(row.organisation.name for row in memberships),
         ],
     }
-    answer = render(request, "people/invitation.html", context)
-    answer.headers["Referrer-Policy"] = "no-referrer"
-    return answer
+    return render(request, "people/invitation.html", context)
 
 
 @require_GET
