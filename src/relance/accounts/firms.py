@@ -162,7 +162,7 @@ def let_go(*, organisation: Organisation, actor: User) -> Firm:
 
     PeopleError: NOT_ADMIN, NO_FIRM, or LAST_ADMIN when nobody of the dossier could look after it.
     """
-    locked = Organisation.objects.select_for_update().select_related("firm").get(pk=organisation.pk)
+    locked = Organisation.objects.select_for_update().get(pk=organisation.pk)
     firm = locked.firm
     if firm is None:
         raise PeopleError(_("Aucun cabinet ne suit ce dossier."), "NO_FIRM")
