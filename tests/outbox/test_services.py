@@ -247,3 +247,17 @@ def test_what_bounced_counts_no_more(queue_one: QueueOne, invoice: Invoice) -> N
     services.mark_bounced(message=message, answer="5.1.1", now=NOW)
     assert services.is_void(message)
     assert not message.lines.get().live
+
+
+def test_what_came_back_and_is_sent_again_gets_its_entries_again(
+    queue_one: QueueOne, invoice: Invoice, django_user_model: type[User]
+) -> None:
+    """Also when that try ends in doubt and a person says that it left."""
+    message = in_state(queue_one(invoice), "bounced", recorded=True, sent_at=NOW)
+    services.retry(message=message, now=NOW)
+    doubtful = in_state(message, "uncertain", handed_at=NOW, claimed_by="gone")
+    actor = django_user_model.objects.create_user("camille@example.org")
+    services.settle_uncertain(message=doubtful, sent=True, actor=actor, now=NOW)
+    told: list[Message] = []
+    assert delivery.record_pending(hooks=Hooks(record=told.extend)) == 1
+    assert told == [message]

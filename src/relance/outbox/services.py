@@ -416,6 +416,7 @@ def retry(*, message: Message, now: datetime) -> None:
                 attempts=0,
                 error="",
                 ended_at=None,
+                recorded=False,  # the entries of one that came back are void: it gets new ones
                 message_ref=new_message_ref(message.sender),
                 **elsewhere(message),
             )
