@@ -2,12 +2,23 @@
 
 import io
 import struct
+from pathlib import Path
+from typing import Any
 from zlib import crc32
 
+import pikepdf
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from PIL import Image
 
+from relance.ledger.models import Customer
+from relance.outbox import diversion, print_runs, services
 from relance.outbox.channels.letter.logos import BOX, LogoError, accepted
+from relance.outbox.channels.postal.channel import letter_of
+from relance.outbox.models import PostalAccount
+from tests.outbox.conftest import NOW, make_draft
+from tests.outbox.test_letters import a_letter
 
 
 def picture(kind: str, size: tuple[int, int] = (400, 120), mode: str = "RGB") -> bytes:
@@ -72,3 +83,27 @@ def test_what_is_transparent_becomes_white() -> None:
 def test_what_is_no_usable_picture_is_refused_with_its_reason(raw: bytes, why: str) -> None:
     with pytest.raises(LogoError, match=why):
         accepted(raw)
+
+
+@pytest.mark.django_db
+def test_whoever_posts_a_letter_its_logo_is_on_it(
+    customer: Customer, settings: Any, tmp_path: Path
+) -> None:
+    """Printed here, by a provider, or as the PDF of a test: the same sheet."""
+    settings.MEDIA_ROOT = tmp_path
+    name = default_storage.save("logos/1/a.png", ContentFile(picture("PNG")))
+    organisation = customer.organisation
+    organisation.test_to = "essai@martin.example"
+    to = ["Pharmacie Delmas", "12 rue des Halles", "29000 QUIMPER"]
+    draft = make_draft(
+        customer, channel="letter", recipients=[], letter=a_letter() | {"to": to, "logo": name}
+    )
+    message = services.queue(drafts=[draft], now=NOW).messages[0]
+
+    posted = letter_of(message, PostalAccount(organisation=organisation), at=NOW).pdf
+    test = diversion.diverted(message, at=NOW)
+    [sheet] = test.files.all()
+
+    assert posted == print_runs.as_sent(message, now=NOW) == sheet.file.read()
+    with pikepdf.open(io.BytesIO(posted)) as pdf:
+        assert len(pdf.pages[0].get_images()) == 1

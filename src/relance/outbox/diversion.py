@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from relance.accounts.models import Organisation
 from relance.outbox.channels import letter as paper
 from relance.outbox.channels.base import DeliveryError
+from relance.outbox.channels.letter.logos import logos_of
 from relance.outbox.mailboxes import automatic_sender
 from relance.outbox.models import Message, MessageFile
 
@@ -128,7 +129,8 @@ def _with_note(html: str, note: str) -> str:
 def _sheet(message: Message, at: datetime) -> MessageFile:
     """The letter as it would have been printed, not kept anywhere."""
     try:
-        pdf = paper.render([message.letter or {}], at=at).pdf
+        letter = message.letter or {}
+        pdf = paper.render([letter], at=at, logos=logos_of([letter])).pdf
     except Exception as fault:
         raise DeliveryError(f"letter: {fault}", permanent=True) from fault
     name = _("courrier.pdf")

@@ -9,7 +9,6 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
@@ -18,6 +17,7 @@ from relance.accounts.models import Organisation, User
 from relance.history import services as history
 from relance.outbox import claims, print_order
 from relance.outbox.channels import letter as paper
+from relance.outbox.channels.letter.logos import logos_of
 from relance.outbox.delivery import Cancel, Hooks, Rewrite, rewrite
 from relance.outbox.models import WAITING, Message, MessageInvoice, PrintRun, Status
 from relance.outbox.services import POSTED, OutboxError
@@ -120,7 +120,7 @@ def make(
 def _lay_out(run: PrintRun, letters: Sequence[Message], now: datetime) -> None:
     """Keep the PDF, and on each letter the first of its pages and how many it has."""
     data = [one.letter or {} for one in letters]
-    printed = paper.render(data, at=now, logos=_logos(data))
+    printed = paper.render(data, at=now, logos=logos_of(data))
     whole = printed
     if len(letters) > 1:
         whole = paper.joined([print_order.cover(run, letters, printed, at=now), printed])
@@ -132,16 +132,6 @@ def _lay_out(run: PrintRun, letters: Sequence[Message], now: datetime) -> None:
         name = f"{run.organisation.slug}-{run.pk}.pdf"
         run.file.save(name, ContentFile(whole.pdf), save=False)
         run.save(update_fields=["letters", "pages", "file"])
-
-
-def _logos(letters: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
-    """The pictures that the letters ask for, by name; one that is gone leaves its place empty."""
-    found = {}
-    for name in {str(letter.get("logo", "")) for letter in letters} - {""}:
-        if default_storage.exists(name):
-            with default_storage.open(name) as file:
-                found[name] = file.read()
-    return found
 
 
 @transaction.atomic
@@ -324,12 +314,12 @@ def as_sent(message: Message, *, now: datetime) -> bytes:
         first, count = data["pages"]
         with run.file.open("rb") as file:
             return paper.extract(file.read(), first, count)
-    return paper.render([data], at=message.sent_at or now, logos=_logos([data])).pdf
+    return paper.render([data], at=message.sent_at or now, logos=logos_of([data])).pdf
 
 
 def preview(letter: Mapping[str, Any], *, now: datetime) -> bytes:
     """A letter that is still being written, as the printer would give it."""
-    return paper.render([letter], at=now, logos=_logos([letter])).pdf
+    return paper.render([letter], at=now, logos=logos_of([letter])).pdf
 
 
 def _again(run: PrintRun) -> PrintRun:

@@ -1,9 +1,11 @@
 """The logo of a letterhead: what an uploaded picture must be, and what is kept of it."""
 
 import io
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+from django.core.files.storage import default_storage
 from django.utils.translation import gettext as _
 from PIL import Image, ImageOps
 
@@ -17,6 +19,16 @@ BOX = (1100, 330)
 
 HEAVY = 80_000
 """Bytes of a PNG above which the picture is kept as a JPEG."""
+
+
+def logos_of(letters: Iterable[Mapping[str, Any]]) -> dict[str, bytes]:
+    """The pictures that letters ask for, by name; one that is gone leaves its place empty."""
+    found = {}
+    for name in {str(letter.get("logo", "")) for letter in letters} - {""}:
+        if default_storage.exists(name):
+            with default_storage.open(name) as file:
+                found[name] = file.read()
+    return found
 
 
 class LogoError(Exception):

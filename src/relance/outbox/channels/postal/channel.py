@@ -6,6 +6,7 @@ from datetime import datetime
 from relance.outbox import provider_care
 from relance.outbox.channels import letter as paper
 from relance.outbox.channels.base import DeliveryError, Receipt
+from relance.outbox.channels.letter.logos import logos_of
 from relance.outbox.channels.postal.accounts import provider_of
 from relance.outbox.channels.postal.base import (
     NORMAL,
@@ -58,7 +59,7 @@ def letter_of(message: Message, account: PostalAccount, *, at: datetime) -> Lett
         raise DeliveryError(f"address: {fault}", permanent=True) from fault
     registered = message.channel == "registered_letter"
     return Letter(
-        pdf=paper.render([data], at=at).pdf,
+        pdf=paper.render([data], at=at, logos=logos_of([data])).pdf,
         sender=sender,
         recipient=recipient,
         service=REGISTERED_SCANNED if registered else account.service or NORMAL,
