@@ -61,6 +61,7 @@ def test_a_template_ticks_what_goes_with_it(
     own = OwnFile.objects.get()
     page = url("template_detail", organisation, template.pk)
     assert "Sans IBAN" in said(camille.get(page))
+    assert "CGV.pdf" in said(camille.get(page))
     fields = {
         "name": template.name,
         "channel": "email",

@@ -369,6 +369,9 @@ class OwnFile(models.Model):
     )
     retired_at = models.DateTimeField(null=True, help_text="Offered no more; messages keep it.")
 
+    def __str__(self) -> str:
+        return self.name
+
 
 class Inbox(models.Model):
     """Where replies, bounces and documents come in: a mailbox read by IMAP, or a webhook.
