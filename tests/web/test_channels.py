@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
@@ -19,6 +20,7 @@ from relance.outbox.channels.sms.accounts import secrets_of
 from relance.outbox.channels.tracking import Event as Event_
 from relance.outbox.channels.tracking import Proof
 from relance.outbox.models import Message, PostalAccount, Pretended, SmsAccount, Status, Tracking
+from relance.web.views.channels_forms import PostalForm, SmsForm
 from tests.conftest import NOW
 from tests.outbox.providers import Bureau
 from tests.outbox.web_server import Reply, WebServer, serving
@@ -318,3 +320,93 @@ def test_a_demonstration_posts_and_sends_nothing(
     camille.post(PAGE, sms_typed("https://sms.example/"))
     camille.post(PAGE + "sms/essai/", {"phone": "06 12 34 56 78"})
     assert Pretended.objects.get().what["to"] == "+33612345678"
+
+
+def test_a_key_stays_with_the_host_it_was_typed_for(
+    camille: Client, organisation: Organisation
+) -> None:
+    """Whoever changes where it would be sent types it anew, like the password of a mailbox."""
+    camille.post(PAGE, sms_typed("https://sms.example/v1", status_url="https://sms.example/{ref}"))
+    for changes in (
+        {"url": "https://elsewhere.example/"},
+        {"status_url": "https://x.example/{ref}"},
+    ):
+        typed = {"url": "https://sms.example/v2", "headers": "", **changes}
+        answer = camille.post(PAGE, sms_typed(**typed))
+        assert "saisissez-les de nouveau" in said(answer)
+    account = SmsAccount.objects.get()
+    assert account.url == "https://sms.example/v1"
+    assert camille.post(PAGE, sms_typed("https://sms.example/v2", headers="")).status_code == 302
+    account.refresh_from_db()
+    assert secrets_of(account)[0] == "Authorization: Bearer s3cret"
+    moved = sms_typed("https://elsewhere.example/", headers="X-Key: other")
+    assert camille.post(PAGE, moved).status_code == 302
+
+
+def test_keys_survive_a_change_of_the_secret_key_and_one_that_is_lost_is_typed_anew(
+    camille: Client, client: Client, organisation: Organisation, settings: Any
+) -> None:
+    camille.post(PAGE, post_typed())
+    camille.post(PAGE, sms_typed("https://sms.example/"))
+    before = provider_accounts.call_token(organisation.pk, "sms")
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new", [settings.SECRET_KEY]
+    assert provider_accounts.is_call_token(before, organisation.pk, "sms")
+    assert provider_accounts.rekey() == 2
+    settings.SECRET_KEY_FALLBACKS = []
+    assert secrets_of(SmsAccount.objects.get())[0] == "Authorization: Bearer s3cret"
+    assert not provider_accounts.is_call_token(before, organisation.pk, "sms")
+
+    settings.SECRET_KEY = "lost"
+    forms = (PostalForm(PostalAccount.objects.get()), SmsForm(SmsAccount.objects.get()))
+    assert not any(form.kept for form in forms)
+    for kind, name in (("letter", "courrier"), ("sms", "sms")):
+        token = provider_accounts.call_token(organisation.pk, kind)
+        assert client.post(f"{BASE}retour/{name}/{token}/", {}).status_code == 503
+
+
+def test_a_report_that_comes_before_we_know_that_it_left_is_asked_for_again(
+    client: Client,
+    organisation: Organisation,
+    sent: Callable[..., Message],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An SMS that was not delivered counts no more, however fast that is told, and how often."""
+    recipe = {"report_ref": "id", "status_path": "status", "failed": "failed"}
+    SmsAccount.objects.create(organisation=organisation, provider="http", recipe=recipe)
+    message = sent("sms", "m-1")
+    mine = Message.objects.filter(pk=message.pk)
+    mine.update(status=Status.SENDING)
+    token = provider_accounts.call_token(organisation.pk, "sms")
+    report = f"{BASE}retour/sms/{token}/?id=m-1&status=failed"
+    assert client.get(report).status_code == 503
+    assert Tracking.objects.count() == 0
+    for life in (1, 2):
+        handed = NOW + timedelta(hours=life)
+        mine.update(status=Status.SENT, handed_at=handed)
+        monkeypatch.setattr("relance.accounts.clock.now", lambda at=handed: at)
+        assert client.get(report).status_code == 200
+        message.refresh_from_db()
+        assert message.status == Status.BOUNCED
+
+
+def test_what_is_told_and_cannot_be_followed_is_not_known_yet(
+    client: Client,
+    organisation: Organisation,
+    sent: Callable[..., Message],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A process that dies in between: the provider tells it again, and then it counts."""
+    recipe = {"report_ref": "id", "status_path": "status", "failed": "failed"}
+    SmsAccount.objects.create(organisation=organisation, provider="http", recipe=recipe)
+    message = sent("sms", "m-1")
+    token = provider_accounts.call_token(organisation.pk, "sms")
+    report = f"{BASE}retour/sms/{token}/?id=m-1&status=failed"
+    with monkeypatch.context() as broken:
+        broken.setattr("relance.dunning.daily.bounces.bounced", lambda *_args: 1 / 0)
+        client.raise_request_exception = False
+        assert client.get(report).status_code == 500
+    message.refresh_from_db()
+    assert (message.status, Tracking.objects.count()) == (Status.SENT, 0)
+    assert client.get(report).status_code == 200
+    message.refresh_from_db()
+    assert message.status == Status.BOUNCED

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import uuid4
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.crypto import salted_hmac
@@ -24,6 +25,7 @@ from relance.outbox.models import (
     PostalAccount,
     SmsAccount,
 )
+from relance.outbox.secrets import renewed
 
 Account = PostalAccount | SmsAccount
 SALT = "relance.outbox.provider_accounts"
@@ -126,6 +128,16 @@ def forget(account: Account, *, actor: User, on: date, now: datetime) -> None:
     account.delete()
 
 
+def rekey() -> int:
+    """Encrypt every key under the present secret key; how many. Raises SecretLostError."""
+    done = 0
+    for model in (PostalAccount, SmsAccount):
+        rows = model._default_manager.exclude(secrets="")
+        for pk, old in rows.values_list("pk", "secrets"):
+            done += rows.filter(pk=pk, secrets=old).update(secrets=renewed(old))
+    return done
+
+
 def waiting_letters(organisation: Organisation) -> QuerySet[Message]:
     """The letters that would leave at once by an account switched on."""
     return Message.objects.filter(
@@ -138,14 +150,20 @@ def waiting_sms(organisation: Organisation) -> QuerySet[Message]:
     return Message.objects.filter(organisation=organisation, channel="sms", status__in=WAITING)
 
 
-def call_token(organisation_id: int, kind: str) -> str:
-    """What makes the address that a provider calls back its organisation's, and nobody's guess."""
-    return salted_hmac(SALT, f"{kind}:{organisation_id}", algorithm="sha256").hexdigest()[:40]
+def call_token(organisation_id: int, kind: str, *, key: str | None = None) -> str:
+    """What makes the address that a provider calls back its organisation's, and nobody's guess.
+
+    `key` is the secret key it is made with, the present one by default.
+    """
+    about = f"{kind}:{organisation_id}"
+    return salted_hmac(SALT, about, secret=key, algorithm="sha256").hexdigest()[:40]
 
 
 def is_call_token(token: str, organisation_id: int, kind: str) -> bool:
-    """Compared in constant time."""
-    return hmac.compare_digest(token, call_token(organisation_id, kind))
+    """Compared in constant time; those made with a key of before are good as long as it is kept."""
+    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    known = [call_token(organisation_id, kind, key=key) for key in keys]
+    return any(hmac.compare_digest(token, one) for one in known)
 
 
 def _tell(account: Account, kind: str, actor: User, on: date, now: datetime) -> None:

@@ -5,10 +5,11 @@ not answer is asked again at its time.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.db import Error as DatabaseFault
 from django.db import transaction
 from django.db.models import F
 
@@ -55,6 +56,14 @@ class News:
         return next((row for row in self.rows if row.status in tracking.CAME_BACK), None)
 
 
+Follow = Callable[[News], object]
+"""What the rooms above do about news, in the transaction that writes it down: once, or not yet."""
+
+
+def _nothing(_news: News) -> None:
+    return None
+
+
 @dataclass
 class Line:
     """The accounts opened in one turn; one that fails is left alone until the next."""
@@ -86,21 +95,33 @@ def _opened(organisation_id: int, kind: str) -> PostalProvider | SmsProvider | N
         return None
 
 
-def poll(*, now: datetime, limit: int = AT_ONCE) -> Iterator[News]:
+def poll(*, now: datetime, limit: int = AT_ONCE, follow: Follow = _nothing) -> Iterator[News]:
     """Ask about those whose time has come, oldest first; what is new, message by message.
 
-    Each is taken by one conditional update, so that two workers do not ask twice.
+    Each is taken by one conditional update, so that two workers do not ask twice; one that
+    breaks is asked about again at its next time.
     """
     due = Message.objects.filter(poll_after__lte=now).order_by("poll_after")
     line = Line(now)
     for message in due.select_related("organisation", "customer")[:limit]:
         later = now + AGAIN[kind_of(message)]
         mine = Message.objects.filter(pk=message.pk, poll_after=message.poll_after)
-        if mine.update(poll_after=later) and (news := look(message, now=now, line=line)):
+        if not mine.update(poll_after=later):
+            continue
+        try:
+            news = look(message, now=now, line=line, follow=follow)
+        except DatabaseFault:
+            raise
+        except Exception:
+            log.exception("what was told of message %s could not be noted", message.pk)
+            continue
+        if news:
             yield news
 
 
-def look(message: Message, *, now: datetime, line: Line | None = None) -> News | None:
+def look(
+    message: Message, *, now: datetime, line: Line | None = None, follow: Follow = _nothing
+) -> News | None:
     """Ask about one message and write down what is new; None when nothing is, or nobody answers."""
     line = line or Line(now)
     provider = line.of(message)
@@ -114,7 +135,7 @@ def look(message: Message, *, now: datetime, line: Line | None = None) -> News |
         if error.unreachable:
             line.failed(message)
         return None
-    return learn(message, events, proofs, now=now)
+    return learn(message, events, proofs, now=now, follow=follow)
 
 
 def _proofs(
@@ -130,16 +151,28 @@ def _proofs(
 
 @transaction.atomic
 def learn(
-    message: Message, events: Sequence[Event], proofs: Sequence[Proof], *, now: datetime
+    message: Message,
+    events: Sequence[Event],
+    proofs: Sequence[Proof],
+    *,
+    now: datetime,
+    follow: Follow = _nothing,
 ) -> News | None:
-    """Write down what a provider told, asked or by itself; None when all of it was known."""
+    """Write down what a provider told, asked or by itself; None when all of it was known.
+
+    What follows is done with it: a process that dies in between has learnt nothing yet.
+    """
     rows = remember(message, events, proofs)
     left = message.sent_at or message.made_at
     ended = any(event.status in tracking.ENDS for event in events)
     if (ended and not _waits_for_papers(message)) or now - left > GIVEN_UP[kind_of(message)]:
         Message.objects.filter(pk=message.pk).update(poll_after=None)
         message.poll_after = None
-    return News(message, rows) if rows else None
+    if not rows:
+        return None
+    news = News(message, rows)
+    follow(news)
+    return news
 
 
 def _waits_for_papers(message: Message) -> bool:
@@ -177,8 +210,13 @@ def settle_doubts(*, now: datetime) -> int:
 
 @transaction.atomic
 def _settle(message: Message, ref: str | None, now: datetime) -> int:
-    """`ref`: the provider holds it under this reference; None: it never got it."""
-    mine = Message.objects.filter(pk=message.pk, status=Status.UNCERTAIN)
+    """`ref`: the provider holds it under this reference; None: it never got it.
+
+    The doubt is the one that was asked about: a later one is no business of this answer.
+    """
+    mine = Message.objects.filter(
+        pk=message.pk, status=Status.UNCERTAIN, handed_at=message.handed_at
+    )
     if ref is None:
         changed = mine.update(
             status=Status.QUEUED, not_before=now, handed_at=None, ended_at=None, error=""
@@ -208,7 +246,7 @@ class TooLateError(Exception):
     """The provider does not give it back any more, or it never had it."""
 
 
-def take_back(message: Message, *, now: datetime) -> News | None:
+def take_back(message: Message, *, now: datetime, follow: Follow = _nothing) -> News | None:
     """Ask the provider not to post a letter that it holds. Raises TooLateError, DeliveryError.
 
     Its yes is only a promise: what really became of the letter is told by the next looks.
@@ -218,4 +256,4 @@ def take_back(message: Message, *, now: datetime) -> News | None:
         raise TooLateError
     if not provider.cancel(message.provider_ref, at=now):  # type: ignore[union-attr]
         raise TooLateError
-    return learn(message, [Event(now, tracking.CANCELLED)], [], now=now)
+    return learn(message, [Event(now, tracking.CANCELLED)], [], now=now, follow=follow)

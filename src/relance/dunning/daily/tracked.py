@@ -9,6 +9,7 @@ marks that place or number: the next step of that channel waits for a person (3.
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 
@@ -31,9 +32,14 @@ WRONG_PLACE = (tracking.RETURNED, tracking.ERROR)
 
 def tick(now: datetime) -> None:
     """One turn of the worker: ask about some messages and about those in doubt."""
-    for news in providers.poll(now=now):
-        follow(news, now=now)
+    for _news in providers.poll(now=now, follow=follower(now)):
+        pass
     providers.settle_doubts(now=now)
+
+
+def follower(now: datetime) -> providers.Follow:
+    """`follow` at that moment, as `outbox.providers` calls it."""
+    return partial(follow, now=now)
 
 
 @transaction.atomic

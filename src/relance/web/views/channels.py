@@ -26,7 +26,7 @@ from relance.outbox.channels.base import DeliveryError
 from relance.outbox.channels.postal.accounts import HOOK_KEY, MERCI_FACTEUR, secrets_of
 from relance.outbox.channels.postal.merci_facteur import read_call
 from relance.outbox.channels.sms.accounts import HTTP, generic
-from relance.outbox.models import POSTED, Message, PostalAccount, SmsAccount
+from relance.outbox.models import POSTED, Message, PostalAccount, SmsAccount, Status
 from relance.web import channel_words, french
 from relance.web.requests import enter, moment, today_of, user_of
 from relance.web.views.channels_forms import PostalForm, SmsForm
@@ -207,14 +207,12 @@ def message_take_back(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     access = enter(request, slug, DunningRole.ACCOUNT_MANAGER)
     message, now = access.get(Message, pk=pk), moment(request)
     try:
-        news = providers.take_back(message, now=now)
+        providers.take_back(message, now=now, follow=tracked.follower(now))
     except providers.TooLateError:
         notes.error(request, _("Trop tard : le prestataire ne peut plus l’arrêter."))
     except DeliveryError as error:
         notes.error(request, _("Le prestataire ne répond pas : %(why)s") % {"why": error.answer})
     else:
-        if news:
-            tracked.follow(news, now=now)
         notes.success(request, _("Demande d’annulation acceptée ; le niveau, lui, ne bouge pas."))
     return redirect("message_detail", slug, pk)
 
@@ -238,7 +236,10 @@ def channel_call_post(request: HttpRequest, slug: str, token: str) -> HttpRespon
     ).first()
     if account is None:
         raise Http404
-    key = secrets_of(account).get(HOOK_KEY, "")
+    try:
+        key = secrets_of(account).get(HOOK_KEY, "")
+    except DeliveryError:  # the installation's key has changed: nobody can be believed
+        return HttpResponse(status=503)
     given = request.headers.get("X-Mf-Webhook-Secret-Key", "")
     if key and not hmac.compare_digest(key.encode(), given.encode()):
         raise Http404
@@ -252,9 +253,9 @@ def channel_call_post(request: HttpRequest, slug: str, token: str) -> HttpRespon
             organisation=organisation, provider_ref=one.ref, channel__in=POSTED
         ).first()
         if one.ref and message:
-            news = providers.learn(message, [one.event], [one.proof] if one.proof else [], now=now)
-            if news:
-                tracked.follow(news, now=now)
+            proofs = [one.proof] if one.proof else []
+            follow = tracked.follower(now)
+            providers.learn(message, [one.event], proofs, now=now, follow=follow)
     return HttpResponse("ok", content_type="text/plain")
 
 
@@ -268,16 +269,25 @@ def channel_call_sms(request: HttpRequest, slug: str, token: str) -> HttpRespons
     if account is None:
         raise Http404
     now = clock.now()
-    told = generic(account).read_report(_data(request), at=now)
+    try:
+        told = generic(account).read_report(_data(request), at=now)
+    except DeliveryError:
+        return HttpResponse(status=503)
     if told is None:
         return HttpResponse("ok", content_type="text/plain")
     ref, event = told
     message = Message.objects.filter(
         organisation=organisation, provider_ref=ref, channel="sms"
     ).first()
-    known = message and message.tracking.filter(status=event.status).exists()
-    if message and not known and (news := providers.learn(message, [event], [], now=now)):
-        tracked.follow(news, now=now)
+    if message is None:
+        return HttpResponse("ok", content_type="text/plain")
+    if message.status == Status.SENDING:  # told before we wrote down that it left: tell it again
+        return HttpResponse(status=503, headers={"Retry-After": "60"})
+    known = message.tracking.filter(
+        status=event.status, at__gte=message.handed_at or message.made_at
+    )
+    if not known.exists():
+        providers.learn(message, [event], [], now=now, follow=tracked.follower(now))
     return HttpResponse("ok", content_type="text/plain")
 
 

@@ -7,6 +7,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
+from relance.outbox.channels.base import DeliveryError
 from relance.outbox.channels.postal.accounts import (
     FAKE,
     HOOK_KEY,
@@ -57,7 +58,7 @@ class PostalForm(forms.Form):
 
     def __init__(self, account: PostalAccount, data: Any = None) -> None:
         self.account = account
-        known = secrets_of(account) if account.pk else {}
+        known = _known(account)
         super().__init__(
             data,
             prefix="courrier",
@@ -178,8 +179,8 @@ class SmsForm(forms.Form):
 
     def __init__(self, account: SmsAccount, data: Any = None) -> None:
         self.stored = account
-        headers, body = sms_accounts.secrets_of(account) if account.pk else ("", "")
-        recipe = Recipe.of({**account.recipe, "url": account.url})
+        headers, body = _known_sms(account)
+        self.before = recipe = Recipe.of({**account.recipe, "url": account.url})
         first = {
             "provider": account.provider or sms_accounts.HTTP,
             "sender": account.sender,
@@ -200,9 +201,13 @@ class SmsForm(forms.Form):
         data: dict[str, Any] = super().clean() or {}
         if data.get("provider") != sms_accounts.HTTP or self.errors:
             return data
+        recipe = self._recipe(data)
+        if self.kept and not data.get("headers") and not recipe.stays_with(self.before):
+            self.add_error("headers", _("L’adresse change d’hôte : saisissez-les de nouveau."))
+            return data
         data["headers"] = data.get("headers") or self.kept
         try:
-            check_recipe(self._recipe(data), headers=data["headers"], body=data.get("body", ""))
+            check_recipe(recipe, headers=data["headers"], body=data.get("body", ""))
         except RecipeError as fault:
             self.add_error(fault.field, RECIPE_WORDS[fault.code])
         return data
@@ -232,6 +237,22 @@ RECIPE_WORDS = {
     "JSON": lazy("Ce n’est pas du JSON valable."),
     "NO_PLACE": lazy("Il y manque {to} ou {text} ; {ref} dans l’adresse de l’état."),
 }
+
+
+def _known(account: PostalAccount) -> dict[str, Any]:
+    """What is stored, in clear; nothing when its key was lost: then it is typed anew."""
+    try:
+        return secrets_of(account) if account.pk else {}
+    except DeliveryError:
+        return {}
+
+
+def _known_sms(account: SmsAccount) -> tuple[str, str]:
+    """Headers and body, likewise."""
+    try:
+        return sms_accounts.secrets_of(account) if account.pk else ("", "")
+    except DeliveryError:
+        return "", ""
 
 
 def _providers(form: forms.Form, names: tuple[str, ...]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from relance.outbox import http
 from relance.outbox.channels import tracking
@@ -69,6 +69,14 @@ class Recipe:
     def stored(self) -> dict[str, Any]:
         """What `of` reads."""
         return asdict(self)
+
+    def stays_with(self, before: "Recipe") -> bool:
+        """It speaks to no other host than the one before: secrets kept for that stay with it."""
+        return self._hosts() <= before._hosts()
+
+    def _hosts(self) -> set[tuple[str, str]]:
+        parts = [urlsplit(url.strip()) for url in (self.url, self.status_url) if url.strip()]
+        return {(part.scheme.lower(), part.netloc.lower()) for part in parts}
 
 
 def check_recipe(recipe: Recipe, *, headers: str, body: str) -> None:
