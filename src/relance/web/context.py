@@ -5,6 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -22,6 +23,7 @@ from relance.web.firm_context import firm_shell
 from relance.web.queries import bank, chase_list, inbound, receipts, sending
 from relance.web.queries import departures as before
 from relance.web.queries import today as morning
+from relance.web.queries.counting import counts
 
 PLACES = {
     "message": "outbox",
@@ -88,16 +90,16 @@ def _places(access: Access) -> list[dict[str, Any]]:
 def _nav(request: HttpRequest, access: Access, now: datetime) -> list[dict[str, Any]]:
     slug = access.organisation.slug
     sections: list[list[tuple[str, str, str, str, int]]] = []
+    today = clock.local_date(access.organisation, now)
+    count = counts(access, **_counted(access, today))
     if access.dunning >= DunningRole.READ:
-        sections = _dunning_places(access, clock.local_date(access.organisation, now))
+        sections = _dunning_places(access, today, count)
     if access.bank >= BankRole.R1:
-        label = _("Banque")
-        answers = receipts.replies(access).count()
         sections.insert(
             1,
             [
-                ("bank_list", "bank", label, "", bank.missing_count(access)),
-                ("reply_list", "reply", _("Réponses"), "", answers),
+                ("bank_list", "bank", _("Banque"), "", count["missing"]),
+                ("reply_list", "reply", _("Réponses"), "", count["answers"]),
                 ("request_list", "send", _("Demandes"), "", 0),
             ],
         )
@@ -114,30 +116,48 @@ def _nav(request: HttpRequest, access: Access, now: datetime) -> list[dict[str, 
                     "icon": icon,
                     "label": label,
                     "phone": phone,
-                    "count": count,
+                    "count": number,
                     "current": here == name.split("_")[0],
                 }
-                for name, icon, label, phone, count in section
+                for name, icon, label, phone, number in section
             ]
         }
         for section in sections
     ]
 
 
-def _dunning_places(access: Access, today: date) -> list[list[tuple[str, str, str, str, int]]]:
+def _counted(access: Access, today: date) -> dict[str, QuerySet[Any]]:
+    """What the places count that the user may see; the errors of the morning come apart."""
+    rows: dict[str, QuerySet[Any]] = {}
+    if access.dunning >= DunningRole.READ:
+        rows = {
+            "actions": morning.my_actions(access, access.user, today),
+            "mentions": morning.mentions(access),
+            "to_chase": chase_list.waiting(access, today),
+            "to_approve": morning.to_approve(access),
+            "came_in": inbound.unseen(access),
+        }
+    if access.bank >= BankRole.R1:
+        rows |= {"missing": bank.missing(access), "answers": receipts.replies(access)}
+    return rows
+
+
+def _dunning_places(
+    access: Access, today: date, count: dict[str, int]
+) -> list[list[tuple[str, str, str, str, int]]]:
     """Name of the address, icon, label, label on a phone and count of each, in sections."""
-    waiting = morning.my_actions(access, access.user, today).count()
     trouble = morning.trouble(access, today)
-    named = morning.mentions(access).count()
+    mine = count["actions"]
+    here = mine + trouble.all + count["mentions"]
     return [
         [
-            ("today", "today", _("Aujourd’hui"), _("Aujourd’hui"), waiting + trouble.all + named),
+            ("today", "today", _("Aujourd’hui"), _("Aujourd’hui"), here),
             ("dashboard", "dashboard", _("Tableau de bord"), _("Tableau"), 0),
-            ("chase_list", "loop", _("À relancer"), "", chase_list.waiting(access, today)),
+            ("chase_list", "loop", _("À relancer"), "", count["to_chase"]),
             ("customer_list", "clients", _("Clients"), _("Clients"), 0),
             ("batch_relances", "table", _("Relances clients"), "", 0),
-            ("action_list", "actions", _("Actions"), _("Actions"), waiting + trouble.mine),
-            ("before_list", "eye", _("Avant l’envoi"), "", morning.to_approve(access)),
+            ("action_list", "actions", _("Actions"), _("Actions"), mine + trouble.mine),
+            ("before_list", "eye", _("Avant l’envoi"), "", count["to_approve"]),
             ("campaign_list", "megaphone", _("Campagnes"), "", 0),
         ],
         [
@@ -146,7 +166,7 @@ def _dunning_places(access: Access, today: date) -> list[list[tuple[str, str, st
         ],
         [
             ("outbox_list", "outbox", _("Envois"), "", trouble.messages),
-            ("inbound_list", "inbox", _("Réponses clients"), "", inbound.unseen(access).count()),
+            ("inbound_list", "inbox", _("Réponses clients"), "", count["came_in"]),
             ("letter_list", "letter", _("Courriers"), "", 0),
             ("import_list", "import", _("Imports"), "", 0),
             ("journal_list", "note", _("Journal"), "", 0),

@@ -420,9 +420,9 @@ def period_words(first: date | None, last: date | None) -> str:
     }
 
 
-def missing_count(access: Access) -> int:
-    """Of the whole dossier, for the navigation; along the index of what is missing."""
-    return access.all(Transaction).exclude(missing="").order_by().values("pk")[:10_000].count()
+def missing(access: Access) -> QuerySet[Transaction]:
+    """What is to be validated in the whole dossier, as far as the navigation counts it."""
+    return access.all(Transaction).exclude(missing="").order_by()[:10_000]
 
 
 def justified_beside(access: Access, filters: Filters) -> int:

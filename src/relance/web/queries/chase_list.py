@@ -412,9 +412,9 @@ def level_of(access: Access, line: ToChase) -> str:
     return str(step or "")
 
 
-def waiting(access: Access, today: date) -> int:
-    """How many lines the list has, for the navigation: from the index alone, on every page."""
-    return access.all(ToChase).filter(trigger__lte=today).count()
+def waiting(access: Access, today: date) -> QuerySet[ToChase]:
+    """The lines of the list, to be counted by the navigation from the index alone."""
+    return access.all(ToChase).filter(trigger__lte=today)
 
 
 def named(access: Access, filters: Filters) -> dict[str, Any]:

@@ -233,9 +233,9 @@ def mentions(access: Access) -> QuerySet[Mention]:
     )
 
 
-def to_approve(access: Access) -> int:
+def to_approve(access: Access) -> QuerySet[Message]:
     """Automatic messages that leave only once a person has agreed."""
-    return access.all(Message).filter(status=Status.TO_APPROVE, automatic=True).count()
+    return access.all(Message).filter(status=Status.TO_APPROVE, automatic=True)
 
 
 def leaving(access: Access) -> QuerySet[Message]:

@@ -74,7 +74,7 @@ def today(request: HttpRequest, slug: str) -> HttpResponse:
         "errors": _errors(slug, access, on),
         "mentions": _mentions(slug, access),
         "replies": _replies(slug, access),
-        "to_approve": morning.to_approve(access),
+        "to_approve": morning.to_approve(access).count(),
         "promises": promises,
         "promises_cents": sum(row["cents"] for row in promises),
         "action": selected,
