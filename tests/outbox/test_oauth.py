@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from relance.accounts.models import Organisation, User
 from relance.outbox import mailbox_care, oauth, secrets
@@ -182,21 +181,25 @@ def test_two_workers_never_renew_the_same_token(
     assert (len(waited), len(google.asked)) == (1, 1)
 
 
-@pytest.mark.django_db(transaction=True)
-def test_workers_at_the_same_moment_ask_once(mailbox: Mailbox, google: TokenOffice) -> None:
-    from concurrent.futures import ThreadPoolExecutor
+def test_a_worker_waits_for_the_one_that_asks_and_takes_what_it_got(
+    mailbox: Mailbox, google: TokenOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refresh token that rotates is asked with once, whoever comes at the same moment."""
+    later = NOW + timedelta(hours=2)
+    row = Mailbox.objects.filter(pk=mailbox.pk)
+    row.update(renewing_until=later + timedelta(seconds=30))
+    asked = len(google.asked)
 
-    google.slow = 0.3
+    def the_other_ends(_seconds: float) -> None:
+        row.update(
+            renewing_until=None,
+            access_secret=secrets.sealed("access-2"),
+            access_until=later + timedelta(hours=1),
+        )
 
-    def ask(_n: int) -> str:
-        try:
-            return oauth.access_of(mailbox, at=NOW + timedelta(hours=2))
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(ask, range(4))) == {"access-2"}
-    assert len(google.asked) == 2
+    monkeypatch.setattr(oauth, "sleep", the_other_ends)
+    assert oauth.access_of(mailbox, at=later) == "access-2"
+    assert len(google.asked) == asked
 
 
 def test_whoever_may_edit_a_mailbox_cannot_send_its_token_elsewhere(

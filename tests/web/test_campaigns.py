@@ -201,7 +201,12 @@ def test_one_sends_the_message_to_oneself_and_it_counts_for_nothing(
     camille: Client, people: list[Customer], owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[dict[str, Any]] = []
-    monkeypatch.setattr(views, "send_trial", lambda draft, **how: sent.append({"d": draft, **how}))
+
+    def keep(draft: Any, *, to: str, **how: Any) -> str:
+        sent.append({"d": draft, "to": to, **how})
+        return to
+
+    monkeypatch.setattr(views, "send_trial", keep)
     batch = begun(camille, *people)
 
     answer = camille.post(f"{C}{batch.pk}/", {**WORDS, "faire": "essai", "n": "1"})

@@ -118,14 +118,16 @@ def test_a_string_missing_from_the_catalogue_or_no_longer_used_is_a_fault(
 
 
 @pytest.mark.django_db
-def test_a_browser_that_prefers_english_is_greeted_in_english(in_english: Client) -> None:
+def test_a_browser_that_prefers_english_is_greeted_in_english(
+    in_english: Client, owner: User
+) -> None:
     page = in_english.get(reverse("login")).content.decode()
     assert heading(page) == "Hello"
     assert '<html lang="en">' in page
 
 
 @pytest.mark.django_db
-def test_any_other_language_is_answered_in_french(client: Client) -> None:
+def test_any_other_language_is_answered_in_french(client: Client, owner: User) -> None:
     page = client.get(reverse("login"), headers={"Accept-Language": "de"}).content.decode()
     assert heading(page) == "Bonjour"
 

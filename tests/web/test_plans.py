@@ -201,7 +201,7 @@ def test_a_call_waits_for_a_person_and_says_why(camille: Client, plan: Plan) -> 
 
     cell = text.split('id="automatic-2"')[1].split("</div>")[0]
     assert "disabled" in cell
-    assert "Il partira tout seul avec un prestataire" in cell
+    assert "Raccordez un prestataire dans Paramètres" in cell
 
 
 def test_a_level_without_a_template_is_warned(camille: Client, plan: Plan) -> None:

@@ -223,10 +223,12 @@ def test_a_call_is_done_with_its_note(
     action = at_level(organisation, by_hand, 2, late=30)
     client = signed(owner)
     text = page(client, organisation, f"?action={action.pk}")
-    assert "Appel fait" in text
-    client.post(url("action_complete", organisation, action.pk), {"note": "Paie vendredi"})
+    assert "Ce qu’a donné l’appel" in text
+    said = {"result": "reached", "note": "Paie vendredi"}
+    client.post(url("action_result", organisation, action.pk), said)
     action.refresh_from_db()
-    assert (action.status, action.note) == (Action.Status.DONE, "Paie vendredi")
+    done = (Action.Status.DONE, "Paie vendredi", "reached")
+    assert (action.status, action.note, action.result) == done
     assert Entry.objects.filter(action_id=action.pk, kind="sent", level=2).exists()
 
 

@@ -159,6 +159,7 @@ def cancelled_words(code: str) -> str:
         "CHANGED": _("Les factures concernées ont changé entre-temps."),
         "SETTLED": _("Tout a été réglé avant le départ."),
         "SENDING_OFF": _("Les envois automatiques étaient suspendus."),
+        "DATA_TOO_OLD": _("Le dernier import était trop ancien."),
         "TEST": _("Message d’essai, oublié à la fin du mode test : le client n’a rien reçu."),
         "PROMISED": _("Le client a promis de régler."),
         "INVOICE_ON_HOLD": _("La facture a été mise en attente."),
