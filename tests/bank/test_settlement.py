@@ -201,6 +201,28 @@ def test_the_rest_of_an_overpayment_is_the_customers_and_nothing_waits(
     assert sum(Credit.objects.values_list("left_cents", flat=True)) == 0
 
 
+def test_an_overpayment_is_told_apart_from_those_whose_number_begins_alike(
+    bring: Bring, customer: Customer, owner: User
+) -> None:
+    """TROP-PERCU-12 is none of transaction 1."""
+    row = bring(130000)
+    invoice = make_invoice(customer, "FA-2026-0042", TODAY, 120000)
+    Credit.objects.create(
+        organisation=row.organisation,
+        customer=customer,
+        number=f"TROP-PERCU-{row.pk}0",
+        on=TODAY,
+        total_cents=0,
+        left_cents=0,
+    )
+    for _time in range(2):
+        settlement.confirm(row=row, shares=[(invoice.pk, 120000)], actor=owner, on=TODAY, now=NOW)
+        settlement.undo(row=row, actor=owner, on=TODAY, now=NOW)
+    mine = Credit.objects.filter(number__regex=rf"^TROP-PERCU-{row.pk}(-\d+)?$")
+    assert mine.count() == 4
+    assert sum(mine.values_list("left_cents", flat=True)) == 0
+
+
 def test_a_credit_and_its_rejection_cancel_each_other(
     bring: Bring, customer: Customer, plan: Plan
 ) -> None:

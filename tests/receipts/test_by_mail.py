@@ -263,3 +263,17 @@ def test_the_message_asks_for_an_answer_by_mail_only_where_mail_is_read(
     assert "renvoyez-le en réponse" not in message.text + message.html
     assert "puis déposez-le ici" in message.text
     assert message.reply_to == accountant.email
+
+
+def test_what_another_worker_has_done_is_not_undone_by_one_that_broke(
+    dossier: Organisation, add_client: AddClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_client()
+
+    def done_meanwhile(one: Incoming, **_values: object) -> bool:
+        Incoming.objects.filter(pk=one.pk).update(done_at=NOW, report=[{"name": "a"}])
+        raise RuntimeError("the reader died")
+
+    monkeypatch.setattr(incoming, "take_in", done_meanwhile)
+    done = arrives(mail(("a.png", "image/png", photo()), to=own_address(dossier)))
+    assert (done.done_at, done.attempts) == (NOW, 0)

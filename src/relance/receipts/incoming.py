@@ -63,9 +63,9 @@ def work(now: datetime, limit: int = 20) -> int:
             done += take_in(incoming, now=now)
         except Exception:
             log.exception("mail %s could not be taken in", incoming.inbound_id)
-            incoming.attempts += 1
-            incoming.done_at = now if incoming.attempts >= MOST_TRIES else None
-            incoming.save(update_fields=["attempts", "done_at"])
+            last = incoming.attempts + 1 >= MOST_TRIES
+            mine = Incoming.objects.filter(pk=incoming.pk, done_at=None)  # another may have done it
+            mine.update(attempts=incoming.attempts + 1, done_at=now if last else None)
     return done
 
 

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from relance.accounts.models import User
@@ -16,9 +16,7 @@ def keep(
     row: Transaction, customer_id: int, cents: int, on: date, now: datetime, actor: User
 ) -> None:
     """`cents` of the transaction are the customer's to use: nothing of it is left to justify."""
-    earlier = Credit.objects.filter(
-        organisation=row.organisation, number__startswith=_number(row)
-    ).count()
+    earlier = _of(row).count()
     credit = ledger.add_credit(
         customer=Customer.objects.select_related("organisation").get(pk=customer_id),
         number=_number(row) if not earlier else f"{_number(row)}-{earlier}",
@@ -45,8 +43,7 @@ def take_back(row: Transaction, on: date, now: datetime, actor: User | None) -> 
     BankRefused when a person undoes what has served for another invoice since.
     """
     Link.objects.filter(transaction=row, credit__isnull=False).delete()
-    numbers = Q(number=_number(row)) | Q(number__startswith=f"{_number(row)}-")
-    over = list(Credit.objects.filter(numbers, organisation=row.organisation))
+    over = list(_of(row))
     total = sum(one.total_cents for one in over)
     left = sum(one.left_cents for one in over)
     if total <= 0:
@@ -63,6 +60,12 @@ def take_back(row: Transaction, on: date, now: datetime, actor: User | None) -> 
             actor=actor,
             currency=row.currency,
         )
+
+
+def _of(row: Transaction) -> QuerySet[Credit]:
+    """The credits made of this transaction, those that took one back included; of no other."""
+    numbers = Q(number=_number(row)) | Q(number__startswith=f"{_number(row)}-")
+    return Credit.objects.filter(numbers, organisation=row.organisation)
 
 
 def _number(row: Transaction) -> str:
