@@ -130,7 +130,7 @@ def test_the_list_costs_the_same_for_one_line_and_for_fifty(
         customer = make_customer(organisation, by_hand, f"Client {n:02}", code=f"C{n}")
         make_invoice(customer, f"F-{n}", TODAY - timedelta(days=8))
     run.run(organisation, on=TODAY, now=at(TODAY), spread=False, pause=0)
-    with django_assert_max_num_queries(60):
+    with django_assert_max_num_queries(56):
         assert "Client 07" in listed(camille, organisation, "?vue=toutes&statut=open")
 
 

@@ -235,7 +235,7 @@ def test_fifty_lines_cost_as_few_queries_as_one(
         row = movement(organisation, -1000 - number, on=TODAY - timedelta(days=number))
         if number % 2:
             links.name_expense(row=row, label=f"Nature {number}", actor=owner, on=TODAY, now=NOW)
-    with django_assert_max_num_queries(28):
+    with django_assert_max_num_queries(24):
         text = page(camille, organisation)
     assert rows(text) == 50
     assert "1 à 50 sur 60" in text

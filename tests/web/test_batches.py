@@ -442,7 +442,7 @@ def test_a_page_costs_a_fixed_number_of_queries(
         make_invoice(client, f"F-{number:02}", TODAY - timedelta(days=8))
         make_invoice(client, f"G-{number:02}", TODAY - timedelta(days=9))
     batch = search(camille)
-    with django_assert_max_num_queries(45):
+    with django_assert_max_num_queries(41):
         page(camille, batch)
 
 

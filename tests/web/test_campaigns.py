@@ -484,13 +484,13 @@ def test_pages_cost_the_same_for_one_or_for_many(
     for n in range(55):
         make_customer(organisation, plan, f"Zoé {n:02}", code=f"Z{n}")
     batch = begun(camille, *Customer.objects.all())
-    with django_assert_max_num_queries(66):
+    with django_assert_max_num_queries(62):
         camille.get(f"{C}{batch.pk}/verifier/")
     launched(camille, batch)
 
-    with django_assert_max_num_queries(33):
+    with django_assert_max_num_queries(29):
         text = text_of(camille.get(f"{C}{batch.pk}/"))
-    with django_assert_max_num_queries(28):
+    with django_assert_max_num_queries(24):
         camille.get(C)
 
     assert "1 à 50 sur 55" in text

@@ -151,7 +151,7 @@ def test_a_long_list_is_cut_by_level_and_paged(
         client = debtor(organisation, chantiers, f"Client {number}", code=f"C{number}")
         late(client, f"F-{number:03}", 8 + number % 3)
     look(organisation)
-    with django_assert_max_num_queries(45):
+    with django_assert_max_num_queries(41):
         text = page(camille)
     assert text.count("data-row ") == 12
     assert "Voir les 60" in text

@@ -45,7 +45,7 @@ def test_the_list_costs_the_same_whatever_its_length(
             make_customer(organisation, plan, f"Client {n:02}", code=f"K{n}"), f"F{n}", days_ago(n)
         )
 
-    with django_assert_max_num_queries(28):
+    with django_assert_max_num_queries(24):
         text = camille.get(f"{D}/clients/").content.decode()
 
     assert "1 à 50 sur 55" in text

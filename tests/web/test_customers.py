@@ -137,9 +137,9 @@ def test_the_page_costs_a_fixed_number_of_queries(
     for n in range(40):
         make_invoice(customer, f"F{n:02}", days_ago(n - 10))
 
-    with django_assert_max_num_queries(60):
+    with django_assert_max_num_queries(56):
         page(camille, customer)
-    with django_assert_max_num_queries(75):
+    with django_assert_max_num_queries(71):
         page(camille, customer, "?le=2026-11-01")
 
 

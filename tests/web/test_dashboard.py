@@ -400,7 +400,7 @@ def test_a_page_costs_the_same_number_of_queries_whatever_it_shows(
         other = make_customer(organisation, plan, f"Client {n:03}", code=f"K{n:03}")
         make_invoice(other, f"N{n:03}", days_ago(n))
 
-    with django_assert_max_num_queries(54):
+    with django_assert_max_num_queries(50):
         text = text_of(camille)
 
     assert "1 à 50 sur 60" in text

@@ -413,7 +413,7 @@ def test_fifty_lines_cost_what_one_costs(
     for n in range(55):
         late_customer(organisation, plan, f"C{n:02}")
     look(organisation)
-    with django_assert_max_num_queries(60):
+    with django_assert_max_num_queries(56):
         seen = page(camille)
     assert "55 clients recevront" in seen
     assert url("before_list", organisation) == D

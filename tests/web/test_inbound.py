@@ -14,6 +14,7 @@ from relance.outbox.inbound.intake import take_in
 from relance.outbox.inbound.work import handle_pending
 from relance.outbox.models import Inbound, Inbox, Message, Status
 from relance.outbox.services import Draft, queue
+from relance.receipts import incoming
 from tests.conftest import NOW, TODAY, make_customer
 from tests.outbox.mails import answer, bounce, unknown, with_file
 
@@ -137,7 +138,7 @@ def test_the_list_is_filtered_by_nature_and_paged(
     for number in range(55):
         arrives(answer(sent.message_ref, own_id=f"<a{number}@x>"), organisation)
     slug = organisation.slug
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(26):
         first = page(camille, "inbound_list", slug)
     assert first.count('class="mrow folds') == 50
     assert page(camille, "inbound_list", slug, page="2").count('class="mrow folds') == 5
@@ -208,6 +209,20 @@ def test_files_are_saved_never_shown(
         assert "sandbox" in response["Content-Security-Policy"]
         assert b"".join(response.streaming_content)
     assert camille.get(reverse("inbound_file", args=[slug, kept.pk, 2])).status_code == 404
+
+
+def test_the_panel_says_what_became_of_documents_sent_to_the_dossier(
+    camille: Client, organisation: Organisation
+) -> None:
+    """Also to those who did not send them: what was refused is nowhere else to be read."""
+    kept = arrives(with_file("", name="virus.pdf", sender="x@y.example"), organisation)
+    assert kept.kind == Inbound.Kind.DOCUMENTS
+    slug = organisation.slug
+    before = words(page(camille, "inbound_detail", slug, kept.pk))
+    assert "Les pièces sont lues dans un instant." in before
+    incoming.work(NOW)
+    after = words(page(camille, "inbound_detail", slug, kept.pk))
+    assert re.search(r"Ce que Relance en a fait virus.pdf (Reçu|Refusé)", after)
 
 
 def test_a_reader_sees_everything_and_changes_nothing(

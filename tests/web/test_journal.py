@@ -213,7 +213,7 @@ def test_a_long_journal_is_paged_by_its_number(
 ) -> None:
     append(organisation, [fact("note", data={"text": f"numéro {n}."}) for n in range(1, 121)])
     page(camille, organisation)
-    with django_assert_max_num_queries(45):  # type: ignore[operator]
+    with django_assert_max_num_queries(41):  # type: ignore[operator]
         words = page(camille, organisation)
     assert "numéro 120." in words
     assert "numéro 70." not in words

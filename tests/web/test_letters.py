@@ -213,7 +213,7 @@ def test_the_list_asks_a_fixed_number_of_questions(
 ) -> None:
     for n in range(12):
         write_letter(customer, make_invoice(customer, f"F{n}", days_ago(12)), owner)
-    with django_assert_max_num_queries(25):
+    with django_assert_max_num_queries(21):
         camille.get(f"{D}/courriers/")
 
 

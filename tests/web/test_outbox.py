@@ -123,7 +123,7 @@ def test_pages_are_walked_by_key_and_cost_the_same(
     Message.objects.update(status=Status.SENT, sent_at=NOW)
     client = signed(owner)
     address = url("outbox_list", organisation) + "?etat=partis"
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(26):
         first = text_of(client, address)
     assert first.count("data-row ") + first.count("data-row>") == 50
     last = Message.objects.order_by("-id")[49].pk

@@ -142,7 +142,7 @@ def test_the_list_shows_each_late_client_in_a_few_queries(
         other = make_customer(late.organisation, plan, f"Client {n}", regime="business")
         make_invoice(other, f"G-{n}", TODAY - timedelta(days=40))
     address = reverse("penalty_list", args=[late.organisation.slug])
-    with django_assert_max_num_queries(34):
+    with django_assert_max_num_queries(30):
         page = text(camille, address)
     assert page.count("/penalites/") >= 13
     assert "3 855,73 €" in page

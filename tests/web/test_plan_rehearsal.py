@@ -121,7 +121,7 @@ def test_playing_costs_the_same_with_many_levels(
     plan: Plan,
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    with django_assert_max_num_queries(40):
+    with django_assert_max_num_queries(36):
         play(camille, plan)
 
 

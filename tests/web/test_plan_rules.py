@@ -166,7 +166,7 @@ def test_the_page_costs_the_same_with_many_rules_and_customers(
             make_customer(organisation, None, f"Client {n}", code=f"{n}-x"), f"F{n}", TODAY
         )
 
-    with django_assert_max_num_queries(27):
+    with django_assert_max_num_queries(23):
         camille.get(f"{D}/plans/regles/")
 
 

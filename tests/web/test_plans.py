@@ -93,7 +93,7 @@ def test_the_list_costs_the_same_for_one_plan_or_many(
     for n in range(20):
         Plan.objects.create(organisation=organisation, name=f"Plan {n}")
 
-    with django_assert_max_num_queries(25):
+    with django_assert_max_num_queries(21):
         camille.get(f"{D}/plans/")
 
 
@@ -141,7 +141,7 @@ def test_a_level_that_the_next_one_overtakes_is_said(camille: Client, plan: Plan
 def test_the_page_costs_the_same_with_many_levels(
     camille: Client, plan: Plan, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_max_num_queries(31):
+    with django_assert_max_num_queries(28):
         camille.get(f"{D}/plans/{plan.pk}/")
 
 

@@ -153,5 +153,5 @@ def test_the_page_asks_little(
     camille: Client, late: Customer, django_assert_max_num_queries: object
 ) -> None:
     camille.get(address(late))
-    with django_assert_max_num_queries(45):  # type: ignore[operator]
+    with django_assert_max_num_queries(41):  # type: ignore[operator]
         camille.get(address(late))

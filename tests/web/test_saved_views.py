@@ -170,7 +170,7 @@ def test_the_tools_cost_one_question(
 ) -> None:
     for number in range(5):
         keep(camille, f"Vue {number}", f"q={number}")
-    with django_assert_max_num_queries(60) as seen:
+    with django_assert_max_num_queries(56) as seen:
         camille.get(BOARD)
     asked = [one for one in seen.captured_queries if "accounts_savedview" in one["sql"]]
     assert len(asked) == 1

@@ -64,7 +64,7 @@ def test_every_setting_stands_in_its_part_with_its_explanation(
     shown: str,
 ) -> None:
     """S4-04: Paramètres > Mails > Relances d'encaissements is one of four parts."""
-    with django_assert_max_num_queries(25):
+    with django_assert_max_num_queries(21):
         text = unescape(camille.get(URL + part).content.decode())
 
     assert text.count("_helptext") >= len(PARTS[part])

@@ -180,5 +180,5 @@ def test_the_page_of_many_sites_costs_a_fixed_number_of_queries(
         chef = contact(roussel, f"Chef {number}", f"c{number}@roussel.example")
         site.contacts.add(chef)
         site.favourites.add(chef)
-    with django_assert_max_num_queries(60):  # type: ignore[operator]
+    with django_assert_max_num_queries(56):  # type: ignore[operator]
         assert tab(camille, roussel, "chantiers").count(", destinataire par défaut") == 12

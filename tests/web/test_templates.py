@@ -68,7 +68,7 @@ def test_the_list_groups_by_method_and_counts_levels(
             organisation=plan.organisation, name=f"SMS {n}", channel="sms", body="x"
         )
 
-    with django_assert_max_num_queries(28):
+    with django_assert_max_num_queries(24):
         text = words(camille.get(f"{D}/modeles/"))
 
     assert "Rappel" in text
@@ -121,7 +121,7 @@ def test_the_preview_costs_the_same_with_many_invoices(
     for n in range(20):
         make_invoice(late, f"G-{n}", TODAY - timedelta(days=n + 1))
 
-    with django_assert_max_num_queries(35):
+    with django_assert_max_num_queries(31):
         preview(camille)
 
 

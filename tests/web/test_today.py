@@ -126,7 +126,7 @@ def test_the_page_costs_the_same_for_one_line_and_for_thirty(
             TODAY - timedelta(days=7),
         )
     run.run(organisation, on=YESTERDAY, now=at(YESTERDAY), pause=0)
-    with django_assert_max_num_queries(80):
+    with django_assert_max_num_queries(76):
         text = page(client, organisation)
     assert "30 actions vous attendent." in text
     assert "Voir les 27 autres messages" in text
