@@ -19,6 +19,7 @@ from relance.outbox import services as outbox
 from relance.outbox.channels.base import DeliveryError
 from relance.outbox.channels.fake import FakeChannel
 from relance.outbox.models import Message, MessageInvoice, Status
+from relance.web.queries.journal import teller_of
 from tests.conftest import at, make_customer, make_invoice
 
 DUE = date(2026, 11, 2)
@@ -76,6 +77,11 @@ def test_a_relance_goes_to_the_address_of_the_test_and_says_to_whom_it_would_hav
     assert (message.status, message.diverted_to) == (Status.SENT, TESTER)
     assert message.recipients == [customer.email]
     assert "[Essai" not in message.subject
+    told = Event.objects.get(kind="message_sent")
+    assert (told.data["to"], told.data["diverted_to"]) == ([customer.email], TESTER)
+    tell = teller_of(told.kind)
+    assert tell is not None
+    assert tell(told.data)[2] == f"{TESTER}, en mode test, au lieu de {customer.email}"
 
 
 def test_the_plan_advances_in_the_test_as_in_reality(customer: Customer, owner: User) -> None:

@@ -247,6 +247,11 @@ def test_one_mail_on_which_reading_breaks_does_not_stop_the_others(
         incoming.work(NOW)
     bad.refresh_from_db()
     assert (bad.done_at, bad.report) == (NOW, [])
+    [(_name, words)] = incoming.became_of(dossier, bad.inbound_id)
+    assert "déposez-les vous-même" in words
+    [first, second] = incoming.became_of(dossier, good.inbound_id)
+    assert first == ("a.png", "Reçu, il attend d’être associé.")
+    assert second[0] == "b.png"
 
 
 def test_the_message_asks_for_an_answer_by_mail_only_where_mail_is_read(

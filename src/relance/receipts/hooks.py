@@ -76,5 +76,7 @@ def _tell(messages: Sequence[Message], kind: str, now: datetime) -> None:
         organisation = message.organisation
         on = clock.local_date(organisation, now)
         data = {"to": message.recipients, "status": message.status, "error": message.error[:200]}
+        if message.diverted_to:
+            data["diverted_to"] = message.diverted_to
         fact = Fact(kind, now, on, message_id=message.pk, data=data, actor=message.made_by)
         append(organisation, [fact])

@@ -219,6 +219,17 @@ def _tell(incoming: Incoming, reports: Sequence[FileReport], on: date, now: date
     append(incoming.organisation, [Fact("documents_taken_in", now, on, data=data)])
 
 
-def of_inbound(organisation: Organisation, inbound_id: int) -> Incoming | None:
-    """What became of a mail's files, to be shown beside it."""
-    return Incoming.objects.filter(organisation=organisation, inbound_id=inbound_id).first()
+def became_of(organisation: Organisation, inbound_id: int) -> list[tuple[str, str]]:
+    """What became of a mail's files, (name, sentence) each, to be shown beside it.
+
+    A mail that is not read yet, or could not be, says so under an empty name.
+    """
+    mine = Incoming.objects.filter(organisation=organisation, inbound_id=inbound_id).first()
+    if mine is None:
+        return []
+    if mine.done_at is None:
+        return [("", _("Les pièces sont lues dans un instant."))]
+    if not mine.report:
+        return [("", _("Les pièces n’ont pu être lues\u00a0: déposez-les vous-même dans Banque."))]
+    told = [FileReport(**one) for one in mine.report]
+    return [(one.name, report_mail.words_of(one)) for one in told]

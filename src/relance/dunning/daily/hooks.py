@@ -233,6 +233,7 @@ def _facts(message: Message, lines: Sequence[MessageInvoice], on: date) -> list[
         "automatic": message.automatic,
         "amount_cents": message.amount_cents,
         "currency": message.currency,
+        **({"diverted_to": message.diverted_to} if message.diverted_to else {}),
     }
     invoices: list[int | None] = [line.invoice_id for line in lines] or [None]
     return [

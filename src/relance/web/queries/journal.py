@@ -239,7 +239,11 @@ def _message_sent(data: Mapping[str, Any]) -> Told:
     to = data.get("to")
     title = message_title(data.get("level"), str(data.get("name") or ""), str(data.get("purpose")))
     icon = CHANNEL_ICONS.get(str(data.get("channel")), "email")
-    return icon, title, ", ".join(to) if isinstance(to, list) else ""
+    whom = ", ".join(to) if isinstance(to, list) else ""
+    if data.get("diverted_to"):
+        said = {"test": data["diverted_to"], "to": whom or "–"}
+        whom = _("%(test)s, en mode test, au lieu de %(to)s") % said
+    return icon, title, whom
 
 
 FIELD_NAMES: dict[str, Any] = {
@@ -294,13 +298,13 @@ def _action_opened(data: Mapping[str, Any]) -> Told:
             "NO_RECIPIENT": _("Aucun destinataire utilisable"),
             "NO_TEMPLATE": _("Aucun modèle pour ce mode d’envoi"),
         }.get(reason, "")
-    return "actions", _("À faire : %(level)s") % {"level": _level_of(data)}, detail
+    return "actions", _("À faire\u00a0: %(level)s") % {"level": _level_of(data)}, detail
 
 
 def _action_withdrawn(data: Mapping[str, Any]) -> Told:
     code = str(data.get("code") or "")
     detail = cancelled_words(code) if code else ""
-    return "minus", _("Action retirée : %(level)s") % {"level": _level_of(data)}, detail
+    return "minus", _("Action retirée\u00a0: %(level)s") % {"level": _level_of(data)}, detail
 
 
 def _action_done(data: Mapping[str, Any]) -> Told:
@@ -326,7 +330,7 @@ def _message_ended(data: Mapping[str, Any]) -> Told:
 
 def _message_cancelled(data: Mapping[str, Any]) -> Told:
     title = message_title(data.get("level"), str(data.get("name") or ""), str(data.get("purpose")))
-    return "minus", _("Annulé avant le départ : %(title)s") % {"title": title}, ""
+    return "minus", _("Annulé avant le départ\u00a0: %(title)s") % {"title": title}, ""
 
 
 _TELLERS: dict[str, Callable[[Mapping[str, Any]], Told]] = {
@@ -370,7 +374,11 @@ _TELLERS: dict[str, Callable[[Mapping[str, Any]], Told]] = {
     "action_withdrawn": _action_withdrawn,
     "action_done": _action_done,
     "call_tried": _call_tried,
-    "action_skipped": lambda d: ("minus", _("Ignorée : %(level)s") % {"level": _level_of(d)}, ""),
+    "action_skipped": lambda d: (
+        "minus",
+        _("Ignorée\u00a0: %(level)s") % {"level": _level_of(d)},
+        "",
+    ),
     "owners_changed": lambda d: ("users", _("Responsables changés"), _value(d.get("owners"))),
     "marked_as_chased": lambda d: (
         "phone",
@@ -397,7 +405,11 @@ _TELLERS: dict[str, Callable[[Mapping[str, Any]], Told]] = {
     "invoice_imported": lambda d: ("import", _("Facture importée"), str(d.get("filename") or "")),
     "invoice_edited": lambda d: ("pencil", _("Facture modifiée"), _changes(d)),
     "credit_edited": lambda d: ("pencil", _("Avoir modifié"), _changes(d)),
-    "action_reopened": lambda d: ("undo", _("Reprise : %(level)s") % {"level": _level_of(d)}, ""),
+    "action_reopened": lambda d: (
+        "undo",
+        _("Reprise\u00a0: %(level)s") % {"level": _level_of(d)},
+        "",
+    ),
     "payment_recorded": lambda d: (
         "euro",
         _("Règlement reçu"),

@@ -120,7 +120,7 @@ class SmsForm(forms.Form):
         regex=r"^[A-Za-z0-9 ]{0,11}$",
         max_length=11,
         required=False,
-        help_text=lazy("11 lettres ou chiffres au plus ; on ne peut pas y répondre."),
+        help_text=lazy("11 lettres ou chiffres au plus\u202f; on ne peut pas y répondre."),
     )
     url = forms.CharField(
         label=lazy("Adresse de l’API"),
@@ -136,7 +136,7 @@ class SmsForm(forms.Form):
         choices=[
             ("json", "JSON"),
             ("form", lazy("Formulaire (nom=valeur)")),
-            ("none", lazy("Aucun : tout est dans l’adresse")),
+            ("none", lazy("Aucun\u00a0: tout est dans l’adresse")),
         ],
     )
     headers = forms.CharField(
@@ -144,7 +144,7 @@ class SmsForm(forms.Form):
         max_length=4000,
         required=False,
         widget=forms.Textarea(attrs={"rows": 2, "placeholder": "Authorization: Bearer …"}),
-        help_text=lazy("Un par ligne. C’est ici que va la clé ; elle est chiffrée."),
+        help_text=lazy("Un par ligne. C’est ici que va la clé\u202f; elle est chiffrée."),
     )
     body = forms.CharField(
         label=lazy("Contenu"),
@@ -160,7 +160,7 @@ class SmsForm(forms.Form):
         max_length=80,
         help_text=lazy("Par exemple messages.0.id."),
     )
-    success = forms.CharField(label=lazy("Réponses : pris"), max_length=60)
+    success = forms.CharField(label=lazy("Réponses\u00a0: pris"), max_length=60)
     refused = forms.CharField(label=lazy("Refusé pour de bon"), max_length=60, required=False)
     later = forms.CharField(label=lazy("À réessayer"), max_length=60, required=False)
     account = forms.CharField(label=lazy("Compte en cause"), max_length=60, required=False)
@@ -168,7 +168,7 @@ class SmsForm(forms.Form):
         label=lazy("Adresse de l’état"),
         max_length=300,
         required=False,
-        help_text=lazy("Avec {ref}. Vide : l’opérateur nous l’annonce, ou personne."),
+        help_text=lazy("Avec {ref}. Vide\u00a0: l’opérateur nous l’annonce, ou personne."),
     )
     status_path = forms.CharField(label=lazy("État dans la réponse"), max_length=80, required=False)
     report_ref = forms.CharField(
@@ -203,7 +203,7 @@ class SmsForm(forms.Form):
             return data
         recipe = self._recipe(data)
         if self.kept and not data.get("headers") and not recipe.stays_with(self.before):
-            self.add_error("headers", _("L’adresse change d’hôte : saisissez-les de nouveau."))
+            self.add_error("headers", _("L’adresse change d’hôte\u00a0: saisissez-les de nouveau."))
             return data
         data["headers"] = data.get("headers") or self.kept
         try:
@@ -235,7 +235,7 @@ RECIPE_WORDS = {
     "STATUSES": lazy("Écrivez des codes HTTP, comme 200-299, 409."),
     "HEADERS": lazy("Écrivez un en-tête par ligne, comme Authorization: Bearer …"),
     "JSON": lazy("Ce n’est pas du JSON valable."),
-    "NO_PLACE": lazy("Il y manque {to} ou {text} ; {ref} dans l’adresse de l’état."),
+    "NO_PLACE": lazy("Il y manque {to} ou {text}\u202f; {ref} dans l’adresse de l’état."),
 }
 
 

@@ -17,6 +17,7 @@ from relance.dunning.daily import bounces
 from relance.ledger.models import Customer
 from relance.outbox.inbound import services
 from relance.outbox.models import Inbound
+from relance.receipts import incoming
 from relance.web import french
 from relance.web.inbound_words import ICONS, TONES, consequence, kind_words, summary, whom
 from relance.web.queries import inbound as reading
@@ -106,6 +107,7 @@ def _about(access: Access, inbound: Inbound, asked: str = "") -> dict[str, Any]:
         "summary": summary(inbound),
         "consequence": consequence(inbound, shown.refusals),
         "asks": kind in reading.ASKS,
+        "became": incoming.became_of(access.organisation, inbound.pk),
         "judges": judges and bool(inbound.address) and inbound.customer_id is not None,
     }
 
