@@ -70,7 +70,7 @@ def new_password() -> forms.CharField:
         label=lazy("Mot de passe"),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         max_length=256,
-        help_text=lazy("Huit caractères au moins, que l’on ne devine pas."),
+        help_text=lazy("Dix caractères au moins, que l’on ne devine pas."),
     )
 
 
@@ -172,7 +172,7 @@ def people_follow(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         )
     except PeopleError as refusal:
         return _list(request, access, InviteForm(), status=409, refusal=str(refusal))
-    words = _("%(firm)s suit maintenant le dossier.") if accepted else _("%(firm)s : refusé.")
+    words = _("%(firm)s suit maintenant le dossier.") if accepted else _("%(firm)s\u00a0: refusé.")
     notes.success(request, words % {"firm": asked.firm})
     return redirect("people_list", slug)
 
