@@ -132,6 +132,30 @@ def test_a_message_that_breaks_the_channel_does_not_stop_those_behind_it(
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("where", ["weights._weight", "diversion.as_it_leaves"])
+def test_one_that_breaks_before_any_line_is_opened_does_not_stop_the_others_either(
+    queue_one: QueueOne, clock: Clock, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """The first of its batch: there is no line to close, and nothing of it has left."""
+    poison, sound = queue_one(), queue_one()
+    module, name = getattr(delivery, where.partition(".")[0]), where.partition(".")[2]
+    real = getattr(module, name)
+
+    def breaks(message: Message, **more: Any) -> Any:
+        if message.pk == poison.pk:
+            raise KeyError("poison")
+        return real(message, **more)
+
+    monkeypatch.setattr(module, name, breaks)
+    channel = FakeChannel()
+    report = deliver(clock, channel, identity.new_name())
+    assert (report.sent, report.retrying, report.uncertain) == (1, 1, 0)
+    assert [one.pk for one in channel.taken] == [sound.pk]
+    poison.refresh_from_db()
+    assert (poison.status, poison.attempts) == (Status.RETRYING, 1)
+
+
+@pytest.mark.django_db
 def test_a_database_that_fails_in_the_re_check_costs_no_message_a_try(
     queue_one: QueueOne, clock: Clock
 ) -> None:

@@ -16,7 +16,7 @@ from relance.outbox.channels.postal.accounts import secrets_of, with_secrets
 from relance.outbox.channels.postal.base import AddressError, address_of
 from relance.outbox.channels.postal.fake import FakePostal
 from relance.outbox.delivery import Hooks, Report
-from relance.outbox.models import Message, PostalAccount, Pretended, Status, Tracking
+from relance.outbox.models import Mailbox, Message, PostalAccount, Pretended, Status, Tracking
 from tests.outbox.conftest import NOW, Clock, make_draft
 from tests.outbox.test_letters import a_letter
 
@@ -128,6 +128,25 @@ def test_what_a_worker_has_claimed_no_person_prints(
         )
     message.refresh_from_db()
     assert (message.status, message.print_run) == (Status.SENDING, None)
+
+
+def test_a_letter_has_no_mailbox_and_its_providers_fault_is_none_of_a_mailbox(
+    account: PostalAccount, queue_letter: Callable[..., Message], clock: Clock
+) -> None:
+    """A plan's mailbox is that of its mails: when the post fails they go on leaving."""
+    box = Mailbox.objects.create(
+        organisation=account.organisation, address="compta@martin.example", paused_until=None
+    )
+    message = queue_letter(mailbox=box)
+    message.refresh_from_db()
+    assert message.mailbox is None
+    Message.objects.filter(pk=message.pk).update(mailbox=box)  # as they were stored before
+    report = deliver(clock, [DeliveryError("solde", unreachable=True)])
+    assert (report.postponed, report.uncertain) == (1, 0)
+    box.refresh_from_db()
+    message.refresh_from_db()
+    assert (box.failures, box.paused_until) == (0, None)
+    assert (message.status, message.attempts) == (Status.QUEUED, 0)
 
 
 def test_of_two_workers_one_submits(

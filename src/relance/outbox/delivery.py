@@ -104,15 +104,12 @@ def deliver_batch(
         return batch.report
     written = now()
     try:
-        wanted = _still_wanted(batch, messages)
-        threads.tie(wanted, at=now())
-        weights.lighten(wanted)
-        for message in wanted:
+        for message in _ready(batch, _still_wanted(batch, messages)):
             if stopping() or batch.report.unreachable:
                 break
             if (message.organisation_id, message.channel) in batch.closed:
                 continue
-            if message.mailbox_id is None:
+            if message.mailbox_id is None or message.channel != "email":
                 _deliver(batch, message)
             else:
                 _deliver_through(batch, message, message.mailbox_id)
@@ -127,6 +124,23 @@ def deliver_batch(
     return batch.report
 
 
+def _ready(batch: _Batch, messages: list[Message]) -> list[Message]:
+    """Tied to their threads and light enough; one on which that breaks is put off."""
+    try:
+        threads.tie(messages, at=batch.now())
+        weights.lighten(messages)
+    except DatabaseFault:
+        raise
+    except Exception as fault:
+        log.exception("%d messages could not be made ready", len(messages))
+        if len(messages) == 1:
+            _put_off(batch, messages[0], DeliveryError(f"{type(fault).__name__}: {fault}"[:2000]))
+            return []
+        stored = claims.whole(Message.objects.filter(pk__in=[m.pk for m in messages])).in_bulk()
+        return [one for m in messages for one in _ready(batch, [stored.get(m.pk, m)])]
+    return messages
+
+
 def _deliver(batch: _Batch, message: Message) -> None:
     def hand_over() -> None:
         claims.mark_handing(message=message, worker=batch.worker, at=batch.now())
@@ -138,11 +152,11 @@ def _deliver(batch: _Batch, message: Message) -> None:
         line = batch.line(leaving.channel)
         receipt = line.deliver(leaving, at=batch.now(), hand_over=hand_over)
     except DeliveryError as error:
-        if error.unreachable and message.mailbox is not None:
+        if error.unreachable and message.channel != "email" and not message.diverted_to:
+            _close_channel(batch, message, error)
+        elif error.unreachable and message.channel == "email" and message.mailbox is not None:
             batch.resting.add(message.mailbox.pk)
             mailbox_care.out_of_reach(message.mailbox, error=error, at=batch.now())
-        elif error.unreachable and message.channel != "email":
-            _close_channel(batch, message, error)
         elif error.unreachable:
             batch.report.unreachable = error.answer or "unreachable"
             _note(batch, message, error)
@@ -193,7 +207,9 @@ def _deliver_through(batch: _Batch, message: Message, mailbox_id: int) -> None:
 def _broke(batch: _Batch, message: Message, fault: Exception) -> None:
     """Nobody foresaw this: the messages behind it leave, over another line."""
     log.exception("message %s broke the channel %s", message.pk, message.channel)
-    batch.lines_out.pop(message.channel).close()
+    line = batch.lines_out.pop("email" if message.diverted_to else message.channel, None)
+    if line is not None:  # it may have broken before any line was opened
+        line.close()
     error = DeliveryError(f"{type(fault).__name__}: {fault}"[:2000])
     if message.handed_at:  # its mark stays: settle_claims says that it is uncertain
         _note(batch, message, error)

@@ -272,7 +272,7 @@ def _message(draft: Draft, now: datetime) -> Message:
         html=plain(draft.html),
         reason=draft.reason,
         letter=draft.letter,
-        mailbox=draft.mailbox,
+        mailbox=draft.mailbox if draft.channel == "email" else None,
         batch_id=draft.batch_id,
         request_id=draft.request_id,
         message_ref=draft.ref or new_message_ref(draft.sender),

@@ -40,8 +40,8 @@ def as_sms(draft: Draft, customer: Customer, contacts: Iterable[Contact]) -> Dra
         html="",
         sender=draft.organisation.name[:200],
         reply_to="",
-        mailbox=None,
         files=(),
+        enclosed=(),
     )
 
 
