@@ -1,10 +1,14 @@
 """Letters that leave by a provider: once, by the worker or by the printer, never by both."""
 
+import io
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import pikepdf
 import pytest
+from django.core.files.base import ContentFile
 
 from relance.accounts.models import Organisation, User
 from relance.ledger.models import Customer, Invoice
@@ -14,10 +18,12 @@ from relance.outbox.channels.base import DeliveryError
 from relance.outbox.channels.postal import PostalChannel
 from relance.outbox.channels.postal.accounts import secrets_of, with_secrets
 from relance.outbox.channels.postal.base import AddressError, address_of
+from relance.outbox.channels.postal.channel import letter_of
 from relance.outbox.channels.postal.fake import FakePostal
 from relance.outbox.delivery import Hooks, Report
 from relance.outbox.models import Mailbox, Message, PostalAccount, Pretended, Status, Tracking
-from tests.outbox.conftest import NOW, Clock, make_draft
+from tests.outbox.conftest import NOW, Clock, make_draft, make_invoice
+from tests.outbox.pdf_words import pages_of, squeezed
 from tests.outbox.test_letters import a_letter
 
 pytestmark = pytest.mark.django_db
@@ -341,3 +347,35 @@ def test_an_address_block_is_read_as_the_post_reads_it(
 def test_lines_without_a_town_are_no_address() -> None:
     with pytest.raises(AddressError):
         address_of(["Delmas", "12 rue des Halles"])
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_a_provider_encloses_all_the_pieces_that_a_letter_names_or_it_names_none(
+    account: PostalAccount,
+    queue_letter: Callable[..., Message],
+    invoice: Invoice,
+    customer: Customer,
+    settings: Any,
+    tmp_path: Path,
+    missing: bool,
+) -> None:
+    """Nobody puts paper into its envelope: what is not in the PDF is not enclosed."""
+    settings.MEDIA_ROOT = tmp_path
+    other = make_invoice(customer, "F-2")
+    paper = io.BytesIO()
+    with pikepdf.new() as pdf:
+        for _page in range(2):
+            pdf.add_blank_page(page_size=(595, 842))
+        pdf.save(paper)
+    for one in (invoice,) if missing else (invoice, other):
+        one.document.save("f.pdf", ContentFile(paper.getvalue()))
+    to = ["Pharmacie Delmas", "12 rue des Halles", "29000 QUIMPER"]
+    named = {"to": to, "enclosures": ["facture F-1", "facture F-2"], "enclosures_label": "P. J."}
+    message = queue_letter(invoice, other, letter=a_letter() | named)
+
+    given = letter_of(message, account, at=NOW).pdf
+    message.provider_ref = "501"
+    assert print_runs.as_sent(message, now=NOW) == given
+    with pikepdf.open(io.BytesIO(given)) as whole:
+        assert len(whole.pages) == (1 if missing else 5)
+    assert (squeezed("facture F-1") in pages_of(given)[0]) is not missing

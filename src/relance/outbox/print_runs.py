@@ -17,6 +17,7 @@ from relance.accounts.models import Organisation, User
 from relance.history import services as history
 from relance.outbox import claims, print_order
 from relance.outbox.channels import letter as paper
+from relance.outbox.channels.letter import enclosing
 from relance.outbox.channels.letter.logos import logos_of
 from relance.outbox.delivery import Cancel, Hooks, Rewrite, rewrite
 from relance.outbox.models import WAITING, Message, MessageInvoice, PrintRun, Status
@@ -307,14 +308,18 @@ def put_back(*, run: PrintRun) -> int:
 
 
 def as_sent(message: Message, *, now: datetime) -> bytes:
-    """The letter as a PDF: its pages of the run that printed it, else as it would print now."""
+    """The letter as a PDF: its pages of the run that printed it, what a provider was given, or
+    else as it would print now."""
     data = message.letter or {}
     run = message.print_run
     if run and run.file and "pages" in data:
         first, count = data["pages"]
         with run.file.open("rb") as file:
             return paper.extract(file.read(), first, count)
-    return paper.render([data], at=message.sent_at or now, logos=logos_of([data])).pdf
+    at = message.sent_at or now
+    if message.provider_ref:
+        return enclosing.posted(message, at=at)
+    return paper.render([data], at=at, logos=logos_of([data])).pdf
 
 
 def preview(letter: Mapping[str, Any], *, now: datetime) -> bytes:

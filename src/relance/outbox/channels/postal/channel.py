@@ -4,9 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from relance.outbox import provider_care
-from relance.outbox.channels import letter as paper
 from relance.outbox.channels.base import DeliveryError, Receipt
-from relance.outbox.channels.letter.logos import logos_of
+from relance.outbox.channels.letter import enclosing
 from relance.outbox.channels.postal.accounts import provider_of
 from relance.outbox.channels.postal.base import (
     NORMAL,
@@ -59,7 +58,7 @@ def letter_of(message: Message, account: PostalAccount, *, at: datetime) -> Lett
         raise DeliveryError(f"address: {fault}", permanent=True) from fault
     registered = message.channel == "registered_letter"
     return Letter(
-        pdf=paper.render([data], at=at, logos=logos_of([data])).pdf,
+        pdf=enclosing.posted(message, at=at),
         sender=sender,
         recipient=recipient,
         service=REGISTERED_SCANNED if registered else account.service or NORMAL,
