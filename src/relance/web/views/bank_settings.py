@@ -37,8 +37,8 @@ class RuleForm(forms.Form):
         required=False,
         empty_label=gettext_lazy("tous les comptes"),
     )
-    least_cents = AmountField(label=gettext_lazy("À partir de"), max_length=20, required=False)
-    most_cents = AmountField(label=gettext_lazy("Jusqu’à"), max_length=20, required=False)
+    least_cents = AmountField(label=gettext_lazy("Montant à partir de"), max_length=20, required=False)
+    most_cents = AmountField(label=gettext_lazy("Montant jusqu’à"), max_length=20, required=False)
     effect = forms.ChoiceField(
         label=gettext_lazy("Alors"), choices=BankRule.Effect.choices, initial="exempt"
     )
@@ -125,8 +125,8 @@ def bank_rule(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         on, now = today_of(request, access), moment(request)
         back = setup.delete_rule(rule, actor=access.user, on=on, now=now)
         words = ngettext(
-            "Règle supprimée : %(n)d opération est de nouveau à valider.",
-            "Règle supprimée : %(n)d opérations sont de nouveau à valider.",
+            "Règle supprimée\u00a0: %(n)d opération est de nouveau à valider.",
+            "Règle supprimée\u00a0: %(n)d opérations sont de nouveau à valider.",
             back,
         )
         notes.success(request, words % {"n": back} if back else _("Règle supprimée."))
