@@ -217,6 +217,6 @@ def test_a_pencil_that_could_change_nothing_says_why(
     row = page.locator(f"#facture-{book['873'].pk}")
     expect(row.get_by_role("link", name="Changer le niveau")).to_have_count(0)
     expect(row.locator("[aria-disabled]")).to_have_accessible_name(
-        "Le plan suit le client et ne relance aucune de ses factures : "
+        "Le plan suit le client et ne relance aucune de ses factures : "
         "elles n’ont pas de niveau à changer."
     )

@@ -164,8 +164,8 @@ def test_an_action_that_is_not_mine_and_how_it_becomes_mine(
     open_record(page, live_server, customer)
     expect(state(page)).to_contain_text("E-mail à envoyer")
     expect(state(page).get_by_role("link", name="E-mail à envoyer")).to_have_count(0)
-    info = state(page).get_by_role("button", name="Responsable : Paul Riou")
-    expect(info).to_have_attribute("data-tip", "Responsable : Paul Riou")
+    info = state(page).get_by_role("button", name="Responsable : Paul Riou")
+    expect(info).to_have_attribute("data-tip", "Responsable : Paul Riou")
 
     _all_actions_due_today_of(page, "delmas")
     rows = page.locator(".list-table tbody tr")

@@ -198,7 +198,7 @@ def test_two_records_of_one_company_get_one_message_when_asked(
 @pytest.mark.parametrize(
     ("body", "about", "expected"),
     [
-        ("{{ client.nm }}", "none", "Vouliez-vous dire « client.nom »"),
+        ("{{ client.nm }}", "none", "Vouliez-vous dire « client.nom »"),
         ("{{ montant }}", "none", "Le texte parle de factures"),
         ("{{ niveau }}", "late", "une campagne n’a pas de niveau"),
         ("{{ montant", "late", "est resté seul"),

@@ -299,7 +299,7 @@ def test_a_level_that_moved_since_the_search_is_refused_with_the_name(
     assert codes(outcome) == ["LEVEL_MOVED"]
     said = relances.sentence(outcome.refusals[0])
     assert "par Camille Le Goff" in said
-    assert "« Dernier rappel (3) »" in said
+    assert "« Dernier rappel (3) »" in said
 
 
 def test_under_another_plan_the_levels_of_the_former_do_not_count(

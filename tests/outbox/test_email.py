@@ -66,7 +66,7 @@ def test_headers_say_who_when_and_how(queue_one: QueueOne) -> None:
     """Spec mail B2; S2-23: replies go elsewhere than the system address."""
     message = queue_one(
         sender="Société Martin <collect@example.org>",
-        subject="Relance : facture échue n° 12",
+        subject="Relance : facture échue n° 12",
         recipients=["a@example.com", "Zoé <z@example.com>"],
         copies=["hidden@example.org"],
     )
@@ -74,7 +74,7 @@ def test_headers_say_who_when_and_how(queue_one: QueueOne) -> None:
     assert mail["From"] == "Société Martin <collect@example.org>"
     assert mail["Reply-To"] == "compta@martin.example"
     assert mail["To"] == "a@example.com, Zoé <z@example.com>"
-    assert mail["Subject"] == "Relance : facture échue n° 12"
+    assert mail["Subject"] == "Relance : facture échue n° 12"
     assert mail["Message-ID"] == message.message_ref
     assert mail["Date"].datetime == NOW
     assert mail["Auto-Submitted"] == "auto-generated"

@@ -87,7 +87,7 @@ def test_a_pending_action_of_somebody_else_names_him_and_is_not_clickable(
     text = page(camille, customer)
 
     assert "Appel à faire" in text
-    assert "Responsable : Yann Riou" in text
+    assert "Responsable : Yann Riou" in text
     assert f"?action={action.pk}" not in text
 
 

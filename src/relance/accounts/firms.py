@@ -55,7 +55,9 @@ def new_dossier(*, firm: Firm, name: str, siren: str, actor: User | None) -> Org
     same = same or (firm.organisations.filter(siren=siren).first() if siren else None)
     if same is not None:
         raise PeopleError(
-            _("Le cabinet suit déjà ce dossier : « %(name)s ».") % {"name": same.name}, "KNOWN"
+            _("Le cabinet suit déjà ce dossier\u00a0: «\u00a0%(name)s\u00a0».")
+            % {"name": same.name},
+            "KNOWN",
         )
     return new_organisation(name=asked, firm=firm, siren=siren)
 
@@ -106,7 +108,7 @@ def _keep_an_admin(member: FirmMembership) -> None:
     others = [row for row in rows.select_related("user") if row.pk != member.pk]
     if member.is_admin and not any(row.user.has_usable_password() for row in others):
         raise PeopleError(
-            _("C’est le dernier administrateur du cabinet : nommez-en un autre d’abord."),
+            _("C’est le dernier administrateur du cabinet\u00a0: nommez-en un autre d’abord."),
             "LAST_ADMIN",
         )
 
@@ -179,7 +181,7 @@ def let_go(*, organisation: Organisation, actor: User) -> Firm:
     if not any(one.has_usable_password() and one.pk not in theirs for one in admins):
         raise PeopleError(
             _(
-                "Personne, hors du cabinet, n’administre encore ce dossier : invitez d’abord "
+                "Personne, hors du cabinet, n’administre encore ce dossier\u00a0: invitez d’abord "
                 "un administrateur du client, et attendez qu’il ait choisi son mot de passe."
             ),
             "LAST_ADMIN",

@@ -33,7 +33,7 @@ def opens(given: str) -> bool:
 def begin(*, is_firm: bool, name: str, email: str, full_name: str, password: str) -> User:
     """The first user, with his firm or his company. PeopleError: OVER, NO_NAME, BAD_ADDRESS."""
     if not is_empty():
-        raise PeopleError(_("Cette installation a déjà commencé : connectez-vous."), "OVER")
+        raise PeopleError(_("Cette installation a déjà commencé\u00a0: connectez-vous."), "OVER")
     if is_firm:
         user = found_firm(name=name, email=email, full_name=full_name).user
     else:

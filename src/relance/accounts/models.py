@@ -155,18 +155,18 @@ class DunningRole(models.IntegerChoices):
 class BankRole(models.IntegerChoices):
     """R0 nothing, R1 see, R2 see and associate, R3 also manage accounts and rules (D-22)."""
 
-    R0 = 0, _("R0 : aucun accès")
-    R1 = 1, _("R1 : voir")
-    R2 = 2, _("R2 : voir et associer")
-    R3 = 3, _("R3 : gérer comptes et règles")
+    R0 = 0, _("R0\u00a0: aucun accès")
+    R1 = 1, _("R1\u00a0: voir")
+    R2 = 2, _("R2\u00a0: voir et associer")
+    R3 = 3, _("R3\u00a0: gérer comptes et règles")
 
 
 class CollectRole(models.IntegerChoices):
     """Ordered levels of document collection (D-22)."""
 
     NONE = 0, _("Aucun accès")
-    OWN = 1, _("Restreint : ses documents")
-    ALL = 2, _("Restreint : voir et valider tous les documents")
+    OWN = 1, _("Restreint\u00a0: ses documents")
+    ALL = 2, _("Restreint\u00a0: voir et valider tous les documents")
     FULL = 3, _("Complet")
 
 

@@ -62,7 +62,7 @@ def _within(own: Roles, before: Roles, wanted: Roles) -> None:
     ladders = zip(own, before, wanted, strict=True)
     if any(new > max(mine, old) for mine, old, new in ladders):
         raise PeopleError(
-            _("Personne ne donne plus de droits qu’il n’en a : demandez-le à qui les a."),
+            _("Personne ne donne plus de droits qu’il n’en a\u00a0: demandez-le à qui les a."),
             "BEYOND_OWN",
         )
 
@@ -79,7 +79,10 @@ def set_roles(*, member: Membership, roles: Roles, actor: User) -> Roles:
         new > old for new, old in zip(roles, before, strict=True)
     ):
         raise PeopleError(
-            _("Personne n’augmente ses propres droits : demandez-le à un autre administrateur."),
+            _(
+                "Personne n’augmente ses propres droits\u00a0: demandez-le à un autre "
+                "administrateur."
+            ),
             "OWN_RIGHTS",
         )
     _within(own, before, roles)
@@ -126,7 +129,7 @@ def _keep_an_admin(member: Membership) -> None:
     )
     if not others.exists() and not firm.exists():
         raise PeopleError(
-            _("C’est le dernier administrateur du dossier : nommez-en un autre d’abord."),
+            _("C’est le dernier administrateur du dossier\u00a0: nommez-en un autre d’abord."),
             "LAST_ADMIN",
         )
 
@@ -142,7 +145,8 @@ def account_of(email: str, full_name: str) -> User:
         validate_email(address)
     except ValidationError:
         raise PeopleError(
-            _("« %(address)s » n’est pas une adresse e-mail.") % {"address": email.strip()[:80]},
+            _("«\u00a0%(address)s\u00a0» n’est pas une adresse e-mail.")
+            % {"address": email.strip()[:80]},
             "BAD_ADDRESS",
         ) from None
     user = User.objects.filter(email=address).first()
@@ -163,7 +167,8 @@ def add_person(
     user = account_of(email, full_name)
     if works_for(user, organisation):
         raise PeopleError(
-            _("Cette personne travaille au cabinet : elle a déjà accès au dossier."), "OF_THE_FIRM"
+            _("Cette personne travaille au cabinet\u00a0: elle a déjà accès au dossier."),
+            "OF_THE_FIRM",
         )
     member, created = Membership.objects.get_or_create(
         organisation=organisation,

@@ -14,7 +14,7 @@ STATES = {
     tracking.DELIVERED: lazy("Distribué"),
     tracking.REFUSED: lazy("Refusé par le destinataire"),
     tracking.UNCLAIMED: lazy("Non réclamé"),
-    tracking.RETURNED: lazy("Revenu : n’habite pas à l’adresse indiquée"),
+    tracking.RETURNED: lazy("Revenu\u00a0: n’habite pas à l’adresse indiquée"),
     tracking.CANCELLED: lazy("Annulé"),
     tracking.ERROR: lazy("Non remis"),
     tracking.DEPOSIT: lazy("Preuve de dépôt"),

@@ -74,7 +74,7 @@ def _foot(access: FirmAccess) -> dict[str, Any]:
     row = FirmSchedule.objects.filter(firm=access.firm, enabled=True).first()
     title = _("Relances automatiques")
     if row is None:
-        detail = _("Arrêtées : rien ne part seul.")
+        detail = _("Arrêtées\u00a0: rien ne part seul.")
         return {"state": "suspended", "title": title, "detail": [detail], "url": url}
     if row.second_day:
         detail = _("le %(first)s et le %(second)s du mois")

@@ -120,7 +120,7 @@ def remove(document: Document, *, actor: User, on: date, now: datetime) -> None:
     """Take away a document that no transaction holds, such as a duplicate. BankRefused else."""
     locked = Document.objects.select_for_update().get(pk=document.pk)
     if Link.objects.filter(document=locked, confirmed=True).exists():
-        raise BankRefused(_("Ce justificatif est associé : dissociez-le d’abord."))
+        raise BankRefused(_("Ce justificatif est associé\u00a0: dissociez-le d’abord."))
     rows = list(Link.objects.filter(document=locked).values_list("transaction_id", flat=True))
     data = {"file": locked.filename, "sha256": locked.sha256}
     append(locked.organisation, [Fact("document_removed", now, on, data=data, actor=actor)])

@@ -113,7 +113,7 @@ def _covering(row: Transaction, paper: Document, wanted: int | None, deducted: b
         raise BankRefused(_("Ce justificatif est déjà associé en entier."))
     if foreign and deducted and wanted is None:
         raise BankRefused(
-            _("Cet avoir est en %(paper)s : donnez son montant en %(own)s, devise du compte.")
+            _("Cet avoir est en %(paper)s\u00a0: donnez son montant en %(own)s, devise du compte.")
             % {"paper": paper.currency, "own": row.currency}
         )
     if deducted:
@@ -257,7 +257,7 @@ def confirm_found(*, link: Link, actor: User | None, on: date, now: datetime) ->
     """
     found = Link.objects.filter(pk=link.pk, confirmed=False, document__isnull=False).first()
     if found is None or found.document is None:
-        raise BankRefused(_("Cette proposition n’existe plus : elle a déjà reçu une réponse."))
+        raise BankRefused(_("Cette proposition n’existe plus\u00a0: elle a déjà reçu une réponse."))
     kept = associate(row=found.transaction, document=found.document, actor=actor, on=on, now=now)
     kept.automatic, kept.reasons = True, found.reasons
     kept.save(update_fields=["automatic", "reasons"])
@@ -291,7 +291,7 @@ def name_expense(
     """
     locked = Transaction.objects.select_for_update().get(pk=row.pk)
     if Link.objects.filter(transaction=locked, invoice__isnull=False, confirmed=True).exists():
-        raise BankRefused(_("Cette opération règle une facture : elle est déjà associée."))
+        raise BankRefused(_("Cette opération règle une facture\u00a0: elle est déjà associée."))
     named = Link.objects.filter(transaction=locked, document=None, invoice=None)
     named.delete()
     words, link = " ".join(label.split())[:80], None

@@ -52,7 +52,9 @@ def save_rule(
 ) -> BankRule:
     """Add a rule at the end, or change one. BankRefused when it names no condition at all."""
     if not (values.words.strip() or values.account or values.least_cents or values.most_cents):
-        raise BankRefused(_("Donnez au moins une condition : des mots, un compte ou un montant."))
+        raise BankRefused(
+            _("Donnez au moins une condition\u00a0: des mots, un compte ou un montant.")
+        )
     least, most = values.least_cents, values.most_cents
     if least is not None and most is not None and least > most:
         raise BankRefused(_("Le montant minimum dépasse le maximum."))

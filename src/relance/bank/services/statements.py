@@ -212,7 +212,7 @@ def read_file(raw: bytes, *, account: str = "") -> BankFile:
     named = [one if one.account else one._replace(account=number) for one in found.statements]
     if any(not one.account and one.movements for one in named):
         raise BankFileError(
-            _("Le fichier ne dit pas de quel compte il est le relevé : choisissez-le."),
+            _("Le fichier ne dit pas de quel compte il est le relevé\u00a0: choisissez-le."),
             "bank_no_account",
         )
     return BankFile(found.kind, named)

@@ -204,7 +204,7 @@ def _set_aside(batch: Batch, now: datetime) -> bool:
     if line is None:
         return False
     line.status, line.reason = BatchLine.Status.REFUSED, "ERROR"
-    line.detail = _("Une erreur inattendue a arrêté cette ligne ; elle est notée au journal.")
+    line.detail = _("Une erreur inattendue a arrêté cette ligne\u202f; elle est notée au journal.")
     line.save(update_fields=["status", "reason", "detail"])
     Batch.objects.filter(pk=batch.pk).update(refused=F("refused") + 1)
     return True

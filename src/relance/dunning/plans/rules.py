@@ -416,7 +416,7 @@ def save_rule(
     organisation = plan.organisation
     others = [one for one in rules_of(organisation) if one.pk != rule.pk]
     if len(others) >= MAX_RULES:
-        raise Refused(_("Cent règles au plus : réunissez-en quelques-unes."), "TOO_MANY")
+        raise Refused(_("Cent règles au plus\u00a0: réunissez-en quelques-unes."), "TOO_MANY")
     new = rule.pk is None
     rule.organisation, rule.plan, rule.conditions = organisation, plan, list(conditions)
     order, place = with_new(rules_of(organisation), rule)

@@ -62,7 +62,7 @@ def preview_action(action: Action, *, on: date, now: datetime, actor: User) -> o
     wanted = wanted_action(action, on=on)
     if action.reason == "NO_TEMPLATE" or not _has_words(action):
         raise Refused(
-            _("Aucun modèle n’est associé à ce niveau : choisissez-en un."), "NO_TEMPLATE"
+            _("Aucun modèle n’est associé à ce niveau\u00a0: choisissez-en un."), "NO_TEMPLATE"
         )
     [draft] = messages.drafts(
         action.organisation,
@@ -117,7 +117,10 @@ def send_action(
     to = list(recipients) or draft.recipients
     if not to:
         raise Refused(
-            _("Ce client n’a aucune adresse e-mail valable : ajoutez-en une, ou tapez-en une ici."),
+            _(
+                "Ce client n’a aucune adresse e-mail valable\u00a0: ajoutez-en une, ou "
+                "tapez-en une ici."
+            ),
             "NO_RECIPIENT",
         )
     chosen = sender_for(action.organisation, actor, sender_key)
@@ -142,7 +145,7 @@ def _without_mail(draft: outbox.Draft, now: datetime) -> Message:
     alone = leaves_alone(draft.organisation.pk)
     if draft.channel == Channel.SMS and Channel.SMS not in alone:
         raise Refused(
-            _("Aucun opérateur de SMS n’est raccordé : envoyez-le de votre téléphone."),
+            _("Aucun opérateur de SMS n’est raccordé\u00a0: envoyez-le de votre téléphone."),
             "NO_PROVIDER",
         )
     printed = draft.letter and Channel.LETTER not in alone
@@ -282,7 +285,7 @@ def require_owner(action: Action, actor: User) -> None:
 def _require_other_way(action: Action, note: str) -> None:
     if not action.reason:
         if action.channel == Channel.SMS:
-            text = _("Ce SMS n’est pas parti : son niveau monte quand il part. Envoyez-le.")
+            text = _("Ce SMS n’est pas parti\u00a0: son niveau monte quand il part. Envoyez-le.")
         elif action.channel == Channel.EMAIL:
             text = _("Cet e-mail n’est pas parti : son niveau monte quand il part. Envoyez-le.")
         else:

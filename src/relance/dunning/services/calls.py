@@ -91,7 +91,7 @@ def record_result(
         raise Refused(_("Ce résultat n’est pas celui d’une telle action."), "NO_RESULT")
     agreed = agreed or Agreed()
     if result is Result.PROMISED and (agreed.until is None or agreed.until < on):
-        raise Refused(_("Dites pour quel jour : aujourd’hui ou plus tard."), "NO_DATE")
+        raise Refused(_("Dites pour quel jour\u00a0: aujourd’hui ou plus tard."), "NO_DATE")
     if result is Result.NOT_DONE and not note.strip():
         raise Refused(_("Dites en note pourquoi ce n’est pas fait."), "NO_NOTE")
     if result in STAYS_OPEN:

@@ -122,7 +122,7 @@ def set_level(
     case = case_of(organisation, customer.pk, on)
     if case.plan is None:
         raise Refused(
-            _("Ce client n’a pas de plan de relance : assignez-en un d’abord."), "NO_PLAN"
+            _("Ce client n’a pas de plan de relance\u00a0: assignez-en un d’abord."), "NO_PLAN"
         )
     if not 0 <= level <= len(case.plan.steps):
         raise Refused(_("Ce niveau n’existe pas dans le plan du client."), "NO_SUCH_LEVEL")

@@ -78,7 +78,7 @@ def who_was_first(invoice: Invoice) -> str:
     if leaving is not None:
         maker = leaving.message.made_by
         who = str(maker) if maker else _("le plan")
-        return _("%(number)s : une relance de %(who)s est déjà en route.") % {
+        return _("%(number)s\u00a0: une relance de %(who)s est déjà en route.") % {
             "number": invoice.number,
             "who": who,
         }
@@ -92,7 +92,7 @@ def who_was_first(invoice: Invoice) -> str:
         .first()
     )
     if done is not None:
-        return _("%(number)s : déjà relancée par %(who)s le %(day)s.") % {
+        return _("%(number)s\u00a0: déjà relancée par %(who)s le %(day)s.") % {
             "number": invoice.number,
             "who": done.actor_name or _("le plan"),
             "day": wording.date_words(done.on, _),
@@ -154,7 +154,7 @@ def _mark_of(invoice: Invoice, actor: User, on: date) -> Event:
     )
     if event is None or event.on != on or event.actor_id != actor.pk:
         raise Refused(
-            _("Cette marque n’est pas de vous aujourd’hui : elle ne s’annule plus ici."),
+            _("Cette marque n’est pas de vous aujourd’hui\u00a0: elle ne s’annule plus ici."),
             "NOT_MARKED",
         )
     return event

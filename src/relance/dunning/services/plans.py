@@ -149,19 +149,20 @@ def delete_plan(plan: Plan, *, actor: User, on: date, now: datetime) -> None:
     followers = plan.assignments.count()
     if followers:
         raise Refused(
-            _("%(n)d clients suivent ce plan : donnez-leur-en un autre d’abord.")
+            _("%(n)d clients suivent ce plan\u00a0: donnez-leur-en un autre d’abord.")
             % {"n": followers},
             "IN_USE",
         )
     if plan.rules.exists():
         raise Refused(
-            _("Une règle donne ce plan : changez-la d’abord, dans les règles d’affectation."),
+            _("Une règle donne ce plan\u00a0: changez-la d’abord, dans les règles d’affectation."),
             "IN_RULES",
         )
     used = Entry.objects.filter(plan=plan).exists() or Action.objects.filter(plan=plan).exists()
     if used:
         raise Refused(
-            _("Ce plan a déjà servi : mettez-le en pause, son historique reste lisible."), "IN_USE"
+            _("Ce plan a déjà servi\u00a0: mettez-le en pause, son historique reste lisible."),
+            "IN_USE",
         )
     data = {"plan_id": plan.pk, "plan": plan.name}
     organisation = plan.organisation
@@ -198,7 +199,7 @@ def save_template(
     channels = set(template.steps.values_list("channel", flat=True)) if template.pk else set()
     if any(family(channel) != family(template.channel) for channel in channels):
         raise Refused(
-            _("Des niveaux utilisent ce modèle : sa méthode d’envoi ne peut plus changer."),
+            _("Des niveaux utilisent ce modèle\u00a0: sa méthode d’envoi ne peut plus changer."),
             "CHANNEL_IN_USE",
         )
     template.save()
@@ -215,7 +216,7 @@ def delete_template(template: Template, *, actor: User, on: date, now: datetime)
     used = [f"{step} · {step.plan}" for step in template.steps.select_related("plan")]
     if used:
         raise Refused(
-            _("Ce modèle sert à : %(levels)s. Choisissez-y un autre modèle d’abord.")
+            _("Ce modèle sert à\u00a0: %(levels)s. Choisissez-y un autre modèle d’abord.")
             % {"levels": ", ".join(used)},
             "IN_USE",
         )

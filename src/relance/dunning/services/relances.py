@@ -334,13 +334,13 @@ def sentence(reason: Reason) -> str:
         case "LEVEL_MOVED":
             by = _(" par %(who)s") % {"who": who} if who else ""
             return _(
-                "Le niveau a changé depuis votre recherche%(by)s : le prochain est maintenant "
-                "« %(name)s (%(level)s) »."
+                "Le niveau a changé depuis votre recherche%(by)s\u00a0: le prochain est maintenant "
+                "«\u00a0%(name)s (%(level)s)\u00a0»."
             ) % {"by": by, "name": facts.get("name", ""), "level": facts.get("level", "")}
         case "NO_EMAIL":
             return _("Aucune adresse e-mail valable.")
         case "BAD_ADDRESS":
-            return _("L’adresse « %(address)s » n’est pas valable.") % {
+            return _("L’adresse «\u00a0%(address)s\u00a0» n’est pas valable.") % {
                 "address": facts.get("address", "")
             }
         case "NO_ADDRESS":
@@ -354,7 +354,9 @@ def sentence(reason: Reason) -> str:
         case "TWO_CURRENCIES":
             return _("Un message ne peut pas mêler deux monnaies.")
         case "RECENT_CONTACT":
-            return _("Client contacté le %(day)s : le délai minimum court jusqu’au %(until)s.") % {
+            return _(
+                "Client contacté le %(day)s\u00a0: le délai minimum court jusqu’au %(until)s."
+            ) % {
                 "day": _day(facts["contact"]),
                 "until": _day(facts["until"]),
             }

@@ -50,12 +50,12 @@ class Part(NamedTuple):
 
 
 PARTS = (
-    Part("WORDS", gettext_lazy("les mots « mettons en demeure »"), words=_CALL),
+    Part("WORDS", gettext_lazy("les mots «\u00a0mettons en demeure\u00a0»"), words=_CALL),
     Part("DATE", gettext_lazy("sa date")),
     Part("PARTIES", gettext_lazy("les deux parties, leurs adresses et leurs SIREN")),
     Part(
         "INVOICES",
-        gettext_lazy("chaque facture : numéro, dates, montant, payé, reste dû"),
+        gettext_lazy("chaque facture\u00a0: numéro, dates, montant, payé, reste dû"),
         names=frozenset({"tableau_factures"}),
     ),
     Part("CHARGES", gettext_lazy("intérêts et indemnité à part du principal, avec leur base")),
@@ -104,7 +104,9 @@ def lacks_of(organisation: Organisation, customer: Customer | None = None) -> li
     if not organisation.iban:
         found.append(_("L’IBAN de votre organisation n’est pas renseigné."))
     if customer is not None and customer.regime == Regime.UNKNOWN:
-        found.append(_("Le régime du client n’est pas précisé : seul le principal est réclamé."))
+        found.append(
+            _("Le régime du client n’est pas précisé\u00a0: seul le principal est réclamé.")
+        )
     needs_siren = customer is not None and customer.regime != Regime.CONSUMER
     if customer is not None and needs_siren and not customer.siren:
         found.append(_("Le SIREN du client n’est pas renseigné."))
@@ -186,7 +188,7 @@ def _table(
         sums.append((_("Intérêts de retard au %(day)s") % {"day": day}, money(interest)))
     if owed.fee:
         count = sum(1 for one in lines if isinstance(one.owed, Owed) and one.owed.fee)
-        label = _("Indemnité forfaitaire de recouvrement, %(count)s × 40 €") % {"count": count}
+        label = _("Indemnité forfaitaire de recouvrement, %(count)s × 40\u00a0€") % {"count": count}
         sums.append((label, money(owed.fee)))
     return Table(
         head=[

@@ -78,7 +78,10 @@ def faults(source: str, *, blocks_allowed: bool = True) -> list[TemplateFault]:
         found.append(
             TemplateFault(
                 "BROKEN_TAG",
-                _("Une variable s’écrit {{ client.nom }} : « %(sign)s » est resté seul.")
+                _(
+                    "Une variable s’écrit {{ client.nom }}\u00a0: "
+                    "«\u00a0%(sign)s\u00a0» est resté seul."
+                )
                 % {"sign": broken.group()},
             )
         )
@@ -159,12 +162,15 @@ def _fill(source: str, values: Values, convert: Callable[[str], str]) -> str:
 def _unknown(name: str, known: list[str]) -> TemplateFault:
     close = get_close_matches(name, known, n=1, cutoff=0.4)
     if close:
-        message = _("La variable « %(name)s » n’existe pas. Vouliez-vous dire « %(close)s » ?") % {
+        message = _(
+            "La variable «\u00a0%(name)s\u00a0» n’existe pas. Vouliez-vous dire "
+            "«\u00a0%(close)s\u00a0»\u202f?"
+        ) % {
             "name": name,
             "close": close[0],
         }
     else:
-        message = _("La variable « %(name)s » n’existe pas. Choisissez-en une dans la liste.") % {
-            "name": name
-        }
+        message = _(
+            "La variable «\u00a0%(name)s\u00a0» n’existe pas. Choisissez-en une dans la liste."
+        ) % {"name": name}
     return TemplateFault("UNKNOWN_VARIABLE", message)

@@ -128,7 +128,7 @@ class FecWriter:
             return Refusal(
                 "generic_account",
                 _(
-                    "Le compte %(code)s (%(name)s) est un compte collectif ou de passage : "
+                    "Le compte %(code)s (%(name)s) est un compte collectif ou de passage\u00a0: "
                     "personne ne peut être relancé. Associez ses factures à de vrais clients."
                 )
                 % {"code": row.customer_code, "name": row.customer_name},
@@ -180,9 +180,10 @@ class FecWriter:
 
 def _why_unsure(item: FecItem) -> str:
     if item.reason == "opening_balance":
-        return _("Solde d’ouverture sans détail : à vérifier avant toute relance.")
+        return _("Solde d’ouverture sans détail\u00a0: à vérifier avant toute relance.")
     if item.reason == "no_letter":
-        return _("Règlement non lettré : gardé comme avoir à imputer.")
+        return _("Règlement non lettré\u00a0: gardé comme avoir à imputer.")
     return _(
-        "Le lettrage %(letter)s n’est pas équilibré : le reste est à vérifier avant toute relance."
+        "Le lettrage %(letter)s n’est pas équilibré\u00a0: le reste est à vérifier "
+        "avant toute relance."
     ) % {"letter": item.letter}

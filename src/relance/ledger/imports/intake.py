@@ -188,7 +188,9 @@ def choose_mapping(
     Raises ImportFileError when a required column is missing or one does not exist.
     """
     if imported.status not in (ImportStatus.UPLOADED, ImportStatus.FAILED):
-        raise ImportFileError(_("Cet import est déjà fait : sa correspondance ne change plus."))
+        raise ImportFileError(
+            _("Cet import est déjà fait\u00a0: sa correspondance ne change plus.")
+        )
     imported.kind = kind or imported.kind
     imported.mapping = dict(columns)
     imported.options = settings.as_json()
@@ -210,6 +212,6 @@ def choose_mapping(
 def discard(*, imported: Import) -> None:
     """Forget a file that was never run. Raises ImportFileError when it wrote something."""
     if imported.status == ImportStatus.RUNNING or imported.changes.exists():
-        raise ImportFileError(_("Cet import a écrit des données : annulez-le plutôt."))
+        raise ImportFileError(_("Cet import a écrit des données\u00a0: annulez-le plutôt."))
     imported.file.delete(save=False)
     imported.delete()

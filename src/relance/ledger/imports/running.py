@@ -96,7 +96,7 @@ def mark_interrupted(now: datetime, organisation: Organisation | None = None) ->
         silent = silent.filter(organisation=organisation)
     return silent.update(
         status=ImportStatus.FAILED,
-        error=_("L’import a été interrompu. Reprenez-le : il continue où il s’est arrêté."),
+        error=_("L’import a été interrompu. Reprenez-le\u00a0: il continue où il s’est arrêté."),
     )
 
 

@@ -117,7 +117,7 @@ def release(
     held = _held(invoice, customer)
     standing = [row for row in held.standing if kind in (None, row.kind)]
     if not standing:
-        raise HoldError(_("Rien à lever : ni attente ni promesse en cours."))
+        raise HoldError(_("Rien à lever\u00a0: ni attente ni promesse en cours."))
     for row in standing:
         _end(row, on)
     copies: dict[str, None] = {}

@@ -196,7 +196,9 @@ def apply_credit(
             _("Le montant à imputer doit être compris entre 0,01 et %(most)s.")
             % {"most": euros(most)}
             if most
-            else _("Il ne reste rien à imputer : l’avoir est épuisé ou la facture est réglée."),
+            else _(
+                "Il ne reste rien à imputer\u00a0: l’avoir est épuisé ou la facture est réglée."
+            ),
             "amount_cents",
         )
     today = clock.local_date(invoice.organisation, now)

@@ -215,7 +215,10 @@ def attach_contact(
         raise CustomerError(_("Les destinataires d’un chantier sont des contacts du client."))
     if favourite and not contact.email:
         raise CustomerError(
-            _("%(name)s n’a pas d’adresse e-mail : ajoutez-en une pour en faire un destinataire.")
+            _(
+                "%(name)s n’a pas d’adresse e-mail\u00a0: ajoutez-en une pour en faire "
+                "un destinataire."
+            )
             % {"name": contact.name},
             "contact",
         )

@@ -220,7 +220,10 @@ def _associate(
             lacking -= cents
     if not linked:
         raise BankRefused(
-            _("Ce document justifie déjà une opération en entier : envoyez celui de cet achat."),
+            _(
+                "Ce document justifie déjà une opération en entier\u00a0: envoyez "
+                "celui de cet achat."
+            ),
             "spent",
         )
     return [_keep(locked, Answer.Kind.DOCUMENT, by, on, now, note, door, paper) for paper in papers]
@@ -301,7 +304,7 @@ def take_back(*, row: Transaction, by: str, on: date, now: datetime) -> None:
         return
     answer = said_no(locked)
     if answer is None:
-        raise BankRefused(_("Cette réponse a déjà été lue : écrivez-nous plutôt."), "handled")
+        raise BankRefused(_("Cette réponse a déjà été lue\u00a0: écrivez-nous plutôt."), "handled")
     Answer.objects.filter(pk=answer.pk).update(handled_at=now)
     links.waive(rows=[locked], waiver="", actor=None, on=on, now=now)
     _tell(locked, on, now, {"answer": "taken_back", "by": by[:200]})
@@ -329,7 +332,7 @@ def _asked(row: Transaction) -> Transaction:
 def _needed(row: Transaction) -> Transaction:
     if not row.missing:
         raise BankRefused(
-            _("Cette opération est déjà justifiée : il n’y a plus rien à faire."), "done"
+            _("Cette opération est déjà justifiée\u00a0: il n’y a plus rien à faire."), "done"
         )
     return row
 

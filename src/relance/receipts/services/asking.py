@@ -76,11 +76,11 @@ def _level(member: Membership) -> engine.Reader:
 
 def _why_not(member: Membership) -> str:
     if member.collect_role < CollectRole.ALL:
-        return _("Son accès à la collecte est insuffisant : %(role)s.") % {
+        return _("Son accès à la collecte est insuffisant\u00a0: %(role)s.") % {
             "role": CollectRole(member.collect_role).label
         }
     if member.bank_role < BankRole.R2:
-        return _("Son accès à la banque est insuffisant : %(role)s.") % {
+        return _("Son accès à la banque est insuffisant\u00a0: %(role)s.") % {
             "role": BankRole(member.bank_role).label
         }
     if not member.wants_receipt_mails:

@@ -23,7 +23,7 @@ def two_days(days: Collection[int]) -> tuple[int, int | None]:
     if not chosen:
         raise BankRefused(_("Choisissez un jour du mois, ou deux."), "NO_DAY")
     if len(chosen) > 2:
-        raise BankRefused(_("Deux jours par mois au plus : ôtez-en un."), "TOO_MANY_DAYS")
+        raise BankRefused(_("Deux jours par mois au plus\u00a0: ôtez-en un."), "TOO_MANY_DAYS")
     if not all(1 <= day <= 31 for day in chosen):
         raise BankRefused(_("Un jour du mois va de 1 à 31."), "BAD_DAY")
     return chosen[0], chosen[1] if len(chosen) == 2 else None
@@ -97,7 +97,8 @@ def save_file_schedule(
             validate_email(address)
         except ValidationError:
             raise BankRefused(
-                _("« %(address)s » n’est pas une adresse e-mail.") % {"address": address[:80]},
+                _("«\u00a0%(address)s\u00a0» n’est pas une adresse e-mail.")
+                % {"address": address[:80]},
                 "BAD_ADDRESS",
             ) from None
     FileSchedule.objects.get_or_create(organisation=organisation)

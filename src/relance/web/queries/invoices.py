@@ -354,7 +354,7 @@ def prospect(access: Access, invoice: Invoice, today: date) -> Prospect:
             continue
         if carrier.step is None or carrier.leaves is None:
             return Prospect(False, gettext("Plan %(plan)s terminé.") % {"plan": plan.name})
-        words = gettext("%(plan)s, prochaine étape : %(step)s, %(day)s") % {
+        words = gettext("%(plan)s, prochaine étape\u00a0: %(step)s, %(day)s") % {
             "plan": plan.name,
             "step": f"{carrier.step.name}{french.NBSP}({carrier.step.level})",
             "day": french.date_text(carrier.leaves, today, "weekday"),

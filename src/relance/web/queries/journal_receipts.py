@@ -65,11 +65,11 @@ def _requested(data: Mapping[str, Any]) -> Told:
 def _answered(data: Mapping[str, Any]) -> Told:
     answer = str(data.get("answer") or "")
     titles = {
-        "denied": _("Justificatif trouvé : refusé par le client"),
+        "denied": _("Justificatif trouvé\u00a0: refusé par le client"),
         "taken_back": _("Réponse reprise par le client"),
     }
     label = str(dict(Answer.Kind.choices).get(answer, answer))
-    title = titles.get(answer) or _("Réponse du client : %(answer)s") % {"answer": label}
+    title = titles.get(answer) or _("Réponse du client\u00a0: %(answer)s") % {"answer": label}
     return "reply", title, _text(data, "by", "file", "note")
 
 
@@ -91,7 +91,7 @@ def _schedule(data: Mapping[str, Any]) -> Told:
         return "calendar", _("Calendrier des demandes du dossier"), f"{mode} {days}".strip()
     if not data.get("enabled"):
         return "pause", _("Relances automatiques de justificatifs arrêtées"), ""
-    detail = _("jours du mois : %(days)s") % {"days": days}
+    detail = _("jours du mois\u00a0: %(days)s") % {"days": days}
     return "calendar", _("Relances automatiques de justificatifs actives"), detail
 
 

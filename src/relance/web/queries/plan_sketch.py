@@ -111,7 +111,7 @@ def sketch(
 
 
 def _legend(plan: engine.Plan) -> str:
-    guard = _("DMC : aucun message pendant %(n)s") % {"n": french.days(plan.min_contact_days)}
+    guard = _("DMC\u00a0: aucun message pendant %(n)s") % {"n": french.days(plan.min_contact_days)}
     entries: list[tuple[Literal["auto", "manual", "guard", "rest"], str]] = [
         ("auto", _("automatique")),
         ("manual", _("à la main")),
@@ -190,7 +190,7 @@ def _hints(organisation: Organisation, rows: Sequence[Step]) -> dict[int, str]:
     found = {}
     for row in rows:
         if row.channel in engine.ADDRESSED_CHANNELS and not row.template_id:
-            found[row.level] = _("Sans modèle, rien ne part : une personne devra écrire.")
+            found[row.level] = _("Sans modèle, rien ne part\u00a0: une personne devra écrire.")
         elif row.days < 0 and names.get(row.template_id or 0):
             found[row.level] = _(
                 "Ce texte parle de retard (%(names)s) et part avant l’échéance."

@@ -151,7 +151,7 @@ def fixed_because(invoice: Invoice, look: Look, carriers: dict[Any, str]) -> str
     """Why the pencil is not offered on this invoice; "" when it is (S1-18)."""
     plan = look.now.case.plan
     if plan is None or not plan.steps:
-        return _("Sans plan de relance, il n’y a pas de niveau : assignez un plan.")
+        return _("Sans plan de relance, il n’y a pas de niveau\u00a0: assignez un plan.")
     if invoice.balance_cents <= 0:
         return _("Cette facture est réglée.")
     if plan.scope == "customer" and not carriers:
@@ -161,6 +161,6 @@ def fixed_because(invoice: Invoice, look: Look, carriers: dict[Any, str]) -> str
         )
     if plan.scope == "customer" and invoice.pk not in carriers:
         return _(
-            "Le plan suit le client : le niveau se change sur %(number)s, la facture porteuse."
+            "Le plan suit le client\u00a0: le niveau se change sur %(number)s, la facture porteuse."
         ) % {"number": next(iter(carriers.values()))}
     return ""

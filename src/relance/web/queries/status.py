@@ -138,7 +138,7 @@ def _nothing(
         "BALANCE_NOT_POSITIVE": [unapplied, gap],
         "EXCLUDED": [Way(_("Lever l’exclusion"), relances)],
         "CUSTOMER_ON_HOLD": [Way(_("Lever l’attente"), relances)],
-        "NOTHING_CHASEABLE": [Way(_("Que faire ?"), f"{record}?onglet=pourquoi#pourquoi")],
+        "NOTHING_CHASEABLE": [Way(_("Que faire\u202f?"), f"{record}?onglet=pourquoi#pourquoi")],
     }.get(reason.code, [])
     sentence = wording.sentence(reason, _)
     if reason.code == "NOTHING_CHASEABLE":
@@ -209,15 +209,15 @@ def _next_words(look: Look, today: date) -> str:
     if not look.planned:
         ended = any(carrier.code == "END_OF_PLAN" for carrier in look.now.decision.carriers)
         return (
-            _("Fin du plan : à vous de choisir la suite.")
+            _("Fin du plan\u00a0: à vous de choisir la suite.")
             if ended
             else _("Rien n’est prévu dans les 60 jours.")
         )
     first = look.planned[0]
     words = (
-        _("Prochaine action automatique planifiée le %(day)s : %(what)s")
+        _("Prochaine action automatique planifiée le %(day)s\u00a0: %(what)s")
         if first.action.automatic
-        else _("Prochaine action manuelle planifiée le %(day)s : %(what)s")
+        else _("Prochaine action manuelle planifiée le %(day)s\u00a0: %(what)s")
     )
     return words % {
         "day": french.date_text(first.on, today),

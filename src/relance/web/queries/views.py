@@ -172,11 +172,11 @@ def save_view(access: Access, page: str, *, name: str, query: str) -> SavedView:
     if not name:
         raise ViewError(_("Donnez un nom à cette vue."))
     if len(name) > 60:
-        raise ViewError(_("Ce nom est trop long : 60 caractères au plus."))
+        raise ViewError(_("Ce nom est trop long\u00a0: 60 caractères au plus."))
     if len(query) > LONGEST_QUERY:
         raise ViewError(_("Ces filtres sont trop longs pour être enregistrés."))
     if mine.exclude(name="").exclude(name=name).count() >= MOST_VIEWS:
-        raise ViewError(_("Trente vues par liste suffisent : supprimez-en une d’abord."))
+        raise ViewError(_("Trente vues par liste suffisent\u00a0: supprimez-en une d’abord."))
     present = mine.filter(name="").first()
     view, _created = SavedView.objects.update_or_create(
         organisation=access.organisation,

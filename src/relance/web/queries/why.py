@@ -123,7 +123,7 @@ def _carrier_facts(look: Look, carrier: engine.Carrier, zone: str, owners: str) 
     found = [_reference_fact(plan, carrier)]
     if carrier.step is None:
         title = _("Tous les niveaux du plan sont passés")
-        detail = _("Niveau atteint : %(n)d") % {"n": carrier.reached}
+        detail = _("Niveau atteint\u00a0: %(n)d") % {"n": carrier.reached}
         return [*found, Fact(None, "info", "", title, detail)]
     found += _trigger_facts(carrier.step, carrier, on)
     found += _delay_facts(plan, carrier, on, zone)
@@ -163,7 +163,7 @@ def _delay_facts(plan: engine.Plan, carrier: engine.Carrier, on: date, zone: str
     if carrier.earliest is None or carrier.trigger is None:
         return []
     if carrier.contact and carrier.earliest > carrier.trigger:
-        detail = _("%(contact)s + %(n)d jours : pas avant %(day)s") % {
+        detail = _("%(contact)s + %(n)d jours\u00a0: pas avant %(day)s") % {
             "contact": french.date_text(carrier.contact, on),
             "n": plan.min_contact_days,
             "day": french.date_text(carrier.earliest, on, "weekday"),

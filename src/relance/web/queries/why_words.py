@@ -156,14 +156,14 @@ def _leaving(asked: Explanation, today: date, hour: str) -> str:
     if asked.on < today:
         return (
             _(
-                "%(what)s devait partir %(day)s, pour %(count)s et %(amount)s : "
+                "%(what)s devait partir %(day)s, pour %(count)s et %(amount)s\u00a0: "
                 "aucun envoi n’est enregistré."
             )
             % what
         )
     if asked.on == today:
-        return _("%(what)s part aujourd’hui à %(hour)s : %(count)s, %(amount)s.") % what
-    return _("%(what)s partira %(day)s à %(hour)s : %(count)s, %(amount)s.") % what
+        return _("%(what)s part aujourd’hui à %(hour)s\u00a0: %(count)s, %(amount)s.") % what
+    return _("%(what)s partira %(day)s à %(hour)s\u00a0: %(count)s, %(amount)s.") % what
 
 
 def _pending(asked: Explanation, today: date) -> str:
@@ -173,21 +173,24 @@ def _pending(asked: Explanation, today: date) -> str:
     if code == "NO_RECIPIENT":
         return (
             _(
-                "%(what)s ne peut pas partir : ce client n’a aucun destinataire utilisable. "
+                "%(what)s ne peut pas partir\u00a0: ce client n’a aucun destinataire utilisable. "
                 "C’est à vous de le joindre, ou de compléter ses contacts."
             )
             % what
         )
     if code == "NO_TEMPLATE":
         return (
-            _("%(what)s ne peut pas partir : ce niveau n’a pas de modèle pour ce mode d’envoi.")
+            _(
+                "%(what)s ne peut pas partir\u00a0: ce niveau n’a pas de modèle pour "
+                "ce mode d’envoi."
+            )
             % what
         )
     if action.since >= asked.on:
-        return _("Rien ne part seul %(day)s : %(what)s se fait à la main.") % (
+        return _("Rien ne part seul %(day)s\u00a0: %(what)s se fait à la main.") % (
             what | {"day": long_day(asked.on, today)}
         )
-    return _("Rien ne part seul : %(what)s se fait à la main, et attend depuis %(since)s.") % (
+    return _("Rien ne part seul\u00a0: %(what)s se fait à la main, et attend depuis %(since)s.") % (
         what | {"since": what["since"].removeprefix(_("le "))}
         if what["since"] in {_("aujourd’hui"), _("hier"), _("demain")}
         else what
@@ -207,23 +210,24 @@ def _waiting(asked: Explanation, carrier: engine.Carrier, today: date) -> str:
     delay = plan.min_contact_days if plan else 0
     if carrier.code == "MIN_CONTACT_DELAY" and carrier.contact:
         return _(
-            "%(prefix)s : %(n)s jours doivent séparer deux messages, et le dernier date du %(day)s."
+            "%(prefix)s\u00a0: %(n)s jours doivent séparer deux messages, et le "
+            "dernier date du %(day)s."
         ) % {
             "prefix": prefix,
             "n": _NUMBERS[delay] if french.is_french() and delay < len(_NUMBERS) else delay,
             "day": french.date_text(carrier.contact, today, "long"),
         }
     if carrier.code == "NOT_A_WORKING_DAY":
-        return _("%(prefix)s : ce n’est pas un jour ouvré.") % {"prefix": prefix}
+        return _("%(prefix)s\u00a0: ce n’est pas un jour ouvré.") % {"prefix": prefix}
     number, due = carrier.reference.number, carrier.reference.due
     if due >= asked.on:
-        return _("%(prefix)s : %(number)s n’est à échéance que %(day)s.") % {
+        return _("%(prefix)s\u00a0: %(number)s n’est à échéance que %(day)s.") % {
             "prefix": prefix,
             "number": number,
             "day": long_day(due, today),
         }
     late = (asked.on - due).days
-    return _("%(prefix)s : %(number)s n’a que %(days)s de retard.") % {
+    return _("%(prefix)s\u00a0: %(number)s n’a que %(days)s de retard.") % {
         "prefix": prefix,
         "number": number,
         "days": french.counted(late, _("jour"), _("jours")),

@@ -67,7 +67,9 @@ def _cents(text: str) -> int | None:
     if read is None:
         return None
     if not isinstance(read, Amount) or read.cents <= 0:
-        raise BankRefused(_("« %(text)s » n’est pas un montant.") % {"text": text.strip()[:40]})
+        raise BankRefused(
+            _("«\u00a0%(text)s\u00a0» n’est pas un montant.") % {"text": text.strip()[:40]}
+        )
     return read.cents
 
 
@@ -139,7 +141,8 @@ def _tell_of_currency(link: Link, request: HttpRequest) -> None:
     notes.info(
         request,
         _(
-            "« %(name)s » est en %(currency)s : %(cents)s retenus dans la devise du compte. Pour "
+            "«\u00a0%(name)s\u00a0» est en %(currency)s\u00a0: %(cents)s retenus dans "
+            "la devise du compte. Pour "
             "un autre montant, dissociez-le et donnez le vôtre."
         )
         % {
@@ -175,7 +178,9 @@ def waive(request: HttpRequest, access: Access, row: Transaction) -> str:
     note = " ".join(request.POST.get("note", "").split())
     needs_note = waiver in (Transaction.Waiver.LOST, Transaction.Waiver.FORCED)
     if needs_note and not note:
-        raise BankRefused(_("Écrivez en quelques mots pourquoi : la note reste dans le dossier."))
+        raise BankRefused(
+            _("Écrivez en quelques mots pourquoi\u00a0: la note reste dans le dossier.")
+        )
     on, now = today_of(request, access), moment(request)
     links.waive(rows=[row], waiver=waiver, actor=access.user, on=on, now=now, note=note)
     if not waiver:
@@ -206,7 +211,8 @@ def _numbered(access: Access, row: Transaction, number: str, text: str) -> tuple
     invoice = access.all(Invoice).filter(number__iexact=number, balance_cents__gt=0).first()
     if invoice is None:
         raise BankRefused(
-            _("Aucune facture ouverte ne porte le numéro « %(number)s ».") % {"number": number}
+            _("Aucune facture ouverte ne porte le numéro «\u00a0%(number)s\u00a0».")
+            % {"number": number}
         )
     return invoice.pk, _cents(text) or min(invoice.balance_cents, row.amount_cents)
 
@@ -222,7 +228,7 @@ def unsettle(request: HttpRequest, access: Access, row: Transaction) -> str:
     on, now = today_of(request, access), moment(request)
     done = settlement.undo(row=row, actor=access.user, on=on, now=now)
     _renew(access, done.customers, request)
-    return _("Règlement annulé : la facture est de nouveau ouverte, à son niveau.")
+    return _("Règlement annulé\u00a0: la facture est de nouveau ouverte, à son niveau.")
 
 
 def _renew(access: Access, customers: set[int], request: HttpRequest) -> None:

@@ -138,13 +138,15 @@ def _take(request: HttpRequest, access: Access) -> None:
             notes.error(request, f"{name}{french.NBSP}: {refused}")
             continue
         if stored.known:
-            notes.warning(request, _("%(name)s est déjà là : rien n’est ajouté.") % {"name": name})
+            notes.warning(
+                request, _("%(name)s est déjà là\u00a0: rien n’est ajouté.") % {"name": name}
+            )
             continue
         kept.append(stored.document)
         if _look_alikes(access, stored.document):
             notes.warning(
                 request,
-                _("%(name)s ressemble à un justificatif déjà reçu : ouvrez-le pour comparer.")
+                _("%(name)s ressemble à un justificatif déjà reçu\u00a0: ouvrez-le pour comparer.")
                 % {"name": name},
             )
     found = feed.propose_documents(access.organisation, kept, now=now)

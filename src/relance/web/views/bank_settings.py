@@ -37,7 +37,9 @@ class RuleForm(forms.Form):
         required=False,
         empty_label=gettext_lazy("tous les comptes"),
     )
-    least_cents = AmountField(label=gettext_lazy("Montant à partir de"), max_length=20, required=False)
+    least_cents = AmountField(
+        label=gettext_lazy("Montant à partir de"), max_length=20, required=False
+    )
     most_cents = AmountField(label=gettext_lazy("Montant jusqu’à"), max_length=20, required=False)
     effect = forms.ChoiceField(
         label=gettext_lazy("Alors"), choices=BankRule.Effect.choices, initial="exempt"

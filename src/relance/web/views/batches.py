@@ -159,8 +159,8 @@ def _silent_words(names: list[str], count: int, batch: Batch) -> str:
         else _("aucune adresse dans Définition")
     )
     if count == 1:
-        return _("%(name)s ne recevra rien : %(why)s.") % {"name": names[0], "why": why}
-    return _("%(name)s et %(others)s ne recevront rien : %(why)s.") % {
+        return _("%(name)s ne recevra rien\u00a0: %(why)s.") % {"name": names[0], "why": why}
+    return _("%(name)s et %(others)s ne recevront rien\u00a0: %(why)s.") % {
         "name": names[0],
         "others": french.counted(count - 1, _("autre client"), _("autres clients")),
         "why": why,

@@ -119,7 +119,7 @@ def channel_test(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
     account = _account(access, kind)
     busy = f"channel-trial-{access.organisation.pk}"
     if not cache.add(busy, 1, TRIAL_SECONDS):
-        notes.warning(request, _("Un essai est déjà en cours : attendez qu’il finisse."))
+        notes.warning(request, _("Un essai est déjà en cours\u00a0: attendez qu’il finisse."))
         return redirect("settings_channels", slug)
     try:
         if isinstance(account, SmsAccount):
@@ -127,7 +127,7 @@ def channel_test(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
         else:
             _try_post(request, account)
     except DeliveryError as error:
-        notes.error(request, _("L’essai a échoué : %(why)s") % {"why": error.answer})
+        notes.error(request, _("L’essai a échoué\u00a0: %(why)s") % {"why": error.answer})
     finally:
         cache.delete(busy)
     return redirect("settings_channels", slug)
@@ -137,12 +137,13 @@ def _try_post(request: HttpRequest, account: PostalAccount) -> None:
     now = moment(request)
     said = accounts.try_postal(account, now=now)
     price = accounts.price_of_a_letter(account, now=now)
-    parts = [_("Le compte répond : rien n’a été posté.")]
+    parts = [_("Le compte répond\u00a0: rien n’a été posté.")]
     if said and said != "fake":
         parts.append(said)
     if price is not None:
         parts.append(
-            _("Lettre d’une page : %(price)s hors taxes.") % {"price": french.money(price, "EUR")}
+            _("Lettre d’une page\u00a0: %(price)s hors taxes.")
+            % {"price": french.money(price, "EUR")}
         )
     notes.success(request, " ".join(parts))
 
@@ -152,10 +153,12 @@ def _try_sms(request: HttpRequest, account: SmsAccount) -> None:
     try:
         to = mobile(typed)
     except PhoneError:
-        notes.error(request, _("« %(phone)s » n’est pas un numéro de mobile.") % {"phone": typed})
+        notes.error(
+            request, _("«\u00a0%(phone)s\u00a0» n’est pas un numéro de mobile.") % {"phone": typed}
+        )
         return
     request.session["trial_phone"] = typed[:40]
-    text = _("Essai de Relance : vos SMS partent.")
+    text = _("Essai de Relance\u00a0: vos SMS partent.")
     ref = accounts.try_sms(account, to=to, text=text, now=moment(request))
     said = _("SMS d’essai confié à l’opérateur pour %(to)s.") % {"to": typed}
     notes.success(request, f"{said} {ref}".strip())
@@ -172,7 +175,9 @@ def channel_switch(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
     except accounts.AccountError as no:
         words = {
             "NOT_CHECKED": _("Faites d’abord un essai réussi."),
-            "NO_SENDER": _("Écrivez d’abord l’adresse de l’entreprise : rue, code postal, ville."),
+            "NO_SENDER": _(
+                "Écrivez d’abord l’adresse de l’entreprise\u00a0: rue, code postal, ville."
+            ),
         }
         notes.error(request, words[no.code])
     return redirect("settings_channels", slug)
@@ -209,11 +214,15 @@ def message_take_back(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     try:
         providers.take_back(message, now=now, follow=tracked.follower(now))
     except providers.TooLateError:
-        notes.error(request, _("Trop tard : le prestataire ne peut plus l’arrêter."))
+        notes.error(request, _("Trop tard\u00a0: le prestataire ne peut plus l’arrêter."))
     except DeliveryError as error:
-        notes.error(request, _("Le prestataire ne répond pas : %(why)s") % {"why": error.answer})
+        notes.error(
+            request, _("Le prestataire ne répond pas\u00a0: %(why)s") % {"why": error.answer}
+        )
     else:
-        notes.success(request, _("Demande d’annulation acceptée ; le niveau, lui, ne bouge pas."))
+        notes.success(
+            request, _("Demande d’annulation acceptée\u202f; le niveau, lui, ne bouge pas.")
+        )
     return redirect("message_detail", slug, pk)
 
 

@@ -49,7 +49,7 @@ class MailForm(WordsForm):
         key = str(self.cleaned_data["sender"])
         if key not in self._keys:
             raise forms.ValidationError(
-                _("Cette adresse d’envoi n’existe plus : choisissez-en une autre.")
+                _("Cette adresse d’envoi n’existe plus\u00a0: choisissez-en une autre.")
             )
         return key
 
@@ -177,7 +177,7 @@ def chosen_lines(
     if len(levels) > 1:
         names = _level_names(access, levels)
         return [], [
-            _("Un envoi par lot porte sur un seul niveau : vous avez coché %(levels)s.")
+            _("Un envoi par lot porte sur un seul niveau\u00a0: vous avez coché %(levels)s.")
             % {"levels": names}
         ]
     if not wanted:
@@ -357,7 +357,7 @@ def _warnings(answers: Sequence[Answer], letter: Letter) -> list[str]:
     if not recent:
         return []
     return [
-        _("%(clients)s de moins que le délai minimum : vous pouvez passer outre.")
+        _("%(clients)s de moins que le délai minimum\u00a0: vous pouvez passer outre.")
         % {"clients": french.counted(recent, _("contact récent"), _("contacts récents"))}
     ]
 

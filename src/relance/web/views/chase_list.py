@@ -199,7 +199,7 @@ def _batch(
     batch = Batch(
         organisation=access.organisation,
         kind=Batch.Kind.RELANCE,
-        title=_("À relancer : %(level)s") % {"level": letter.level_name},
+        title=_("À relancer\u00a0: %(level)s") % {"level": letter.level_name},
         channel=chase_letter.CHANNEL,
         options={"sender": chosen["sender"], "copy": chosen["copy"]},
         made_by=access.user,
@@ -228,7 +228,7 @@ def chase_list_undo(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     try:
         cancel_message(message, reason="CALLED_BACK", actor=access.user, now=moment(request))
     except StateConflictError:
-        notes.error(request, _("Trop tard : ce message est déjà parti."))
+        notes.error(request, _("Trop tard\u00a0: ce message est déjà parti."))
     else:
         refresh(
             access.organisation,
@@ -236,7 +236,7 @@ def chase_list_undo(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
             on=today_of(request, access),
             now=moment(request),
         )
-        notes.success(request, _("Message annulé : rien n’est parti."))
+        notes.success(request, _("Message annulé\u00a0: rien n’est parti."))
     return redirect(_home(request, access))
 
 
@@ -304,7 +304,7 @@ def chase_list_unmark(request: HttpRequest, slug: str) -> HttpResponse:
         except Refused as no:
             notes.error(request, f"{invoice.number} : {no}")
     if undone:
-        notes.success(request, _("Marque annulée : à relancer de nouveau."))
+        notes.success(request, _("Marque annulée\u00a0: à relancer de nouveau."))
     return redirect(_home(request, access))
 
 

@@ -176,7 +176,7 @@ def customer_marked(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         access,
         pk,
         lambda: dunning.mark_as_chased(customer, invoice=invoice, **when),
-        _("Noté : client déjà relancé aujourd’hui."),
+        _("Noté\u00a0: client déjà relancé aujourd’hui."),
     )
     return redirect(_home(access, pk))
 

@@ -206,9 +206,9 @@ def _selection(access: Access, values: list[str], slug: str) -> dict[str, Any]:
     elif len(currencies) > 1:
         refusal = _("Un message ne peut pas mêler deux monnaies.")
     elif ticked and not owed:
-        refusal = _("Ces factures sont réglées : il n’y a rien à relancer.")
+        refusal = _("Ces factures sont réglées\u00a0: il n’y a rien à relancer.")
     elif not access.can_write:
-        refusal = _("Votre rôle est en lecture seule : un chargé de compte peut relancer.")
+        refusal = _("Votre rôle est en lecture seule\u00a0: un chargé de compte peut relancer.")
     customer = next(iter(customers.values()), None)
     url, letter_url = "", ""
     if customer and not refusal:

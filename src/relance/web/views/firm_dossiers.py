@@ -28,7 +28,7 @@ class DossierForm(forms.Form):
         """Of a SIREN, a SIRET or a VAT number, the nine digits."""
         found = siren_of(str(self.cleaned_data["siren"]))
         if found is None:
-            raise forms.ValidationError(_("Ce SIREN n’est pas valable : vérifiez-le."))
+            raise forms.ValidationError(_("Ce SIREN n’est pas valable\u00a0: vérifiez-le."))
         return found
 
 
@@ -83,7 +83,9 @@ def firm_dossier_open(request: HttpRequest, firm: int) -> HttpResponse:
     except PeopleError as refusal:
         form.add_error("name", str(refusal))
         return _page(request, access, form, FollowForm(), status=409)
-    words = _("Le dossier « %(name)s » est ouvert. Invitez maintenant ceux qui y répondront.")
+    words = _(
+        "Le dossier «\u00a0%(name)s\u00a0» est ouvert. Invitez maintenant ceux qui y répondront."
+    )
     notes.success(request, words % {"name": made.name})
     return redirect("people_list", made.slug)
 
@@ -132,7 +134,9 @@ def firm_dossier_part(request: HttpRequest, firm: int, pk: int) -> HttpResponse:
         )
     except PeopleError as refusal:
         return _page(request, access, DossierForm(), FollowForm(), status=409, refusal=str(refusal))
-    notes.success(request, _("Le cabinet ne suit plus « %(name)s ».") % {"name": dossier.name})
+    notes.success(
+        request, _("Le cabinet ne suit plus «\u00a0%(name)s\u00a0».") % {"name": dossier.name}
+    )
     return redirect("firm_dossiers", firm)
 
 

@@ -49,7 +49,9 @@ def firm_settings(request: HttpRequest, firm: int) -> HttpResponse:
     if saved.enabled:
         notes.success(request, _("Les relances automatiques sont actives."))
     else:
-        notes.success(request, _("Les relances automatiques sont arrêtées : rien ne part seul."))
+        notes.success(
+            request, _("Les relances automatiques sont arrêtées\u00a0: rien ne part seul.")
+        )
     return redirect("firm_settings", firm)
 
 
@@ -103,9 +105,9 @@ def shorter_months(days: list[int], today: date) -> str:
     if len(late) == 2:
         return _(
             "Les mois plus courts, les e-mails du %(first)s et du %(second)s n’en font qu’un, "
-            "le dernier jour : %(on)s."
+            "le dernier jour\u00a0: %(on)s."
         ) % {"first": late[0], "second": late[1], "on": on}
-    return _("Les mois plus courts, l’e-mail du %(day)s part le dernier jour : %(on)s.") % {
+    return _("Les mois plus courts, l’e-mail du %(day)s part le dernier jour\u00a0: %(on)s.") % {
         "day": late[0],
         "on": on,
     }

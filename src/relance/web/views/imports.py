@@ -247,9 +247,9 @@ def _columns_given(given: QueryDict, imported: Import, table: Table) -> tuple[di
         if code not in fields:
             continue
         if code in columns:
-            error = _("« %(field)s » est choisi pour deux colonnes. Gardez-en une seule.") % {
-                "field": fields[code]
-            }
+            error = _(
+                "«\u00a0%(field)s\u00a0» est choisi pour deux colonnes. Gardez-en une seule."
+            ) % {"field": fields[code]}
             continue
         columns[code] = index
     return columns, error

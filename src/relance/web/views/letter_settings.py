@@ -45,7 +45,9 @@ class LetterForm(forms.ModelForm):  # type: ignore[type-arg]
         label=lazy("Forme juridique"),
         max_length=120,
         required=False,
-        help_text=lazy("Avec le capital et le RCS, sous votre adresse : obligatoire en société."),
+        help_text=lazy(
+            "Avec le capital et le RCS, sous votre adresse\u00a0: obligatoire en société."
+        ),
     )
     letter_footer = forms.CharField(
         label=lazy("Pied de page"),
@@ -70,7 +72,9 @@ class LetterForm(forms.ModelForm):  # type: ignore[type-arg]
         typed = str(self.cleaned_data["letter_footer"]).splitlines()
         lines = [line for line in (" ".join(one.split()) for one in typed) if line]
         if len(lines) > MOST_FOOTER_LINES:
-            raise forms.ValidationError(_("Trois lignes au plus : il n’y a pas plus de place."))
+            raise forms.ValidationError(
+                _("Trois lignes au plus\u00a0: il n’y a pas plus de place.")
+            )
         return "\n".join(lines)
 
     def clean_picture(self) -> None:

@@ -199,7 +199,7 @@ def request_revoke(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     if stopped:
         notes.success(request, _("La demande ne partira pas."))
     else:
-        notes.success(request, _("Le lien est fermé : il n’ouvre plus rien."))
+        notes.success(request, _("Le lien est fermé\u00a0: il n’ouvre plus rien."))
     return redirect("request_detail", slug, pk)
 
 
@@ -264,8 +264,9 @@ def do_replies(request: HttpRequest, chosen: list[Answer]) -> None:
         notes.error(request, _("Cochez au moins une réponse qui attend encore."))
     elif again:
         words = ngettext(
-            "%(n)s opération est de nouveau à valider : elle sera dans la prochaine demande.",
-            "%(n)s opérations sont de nouveau à valider : elles seront dans la prochaine demande.",
+            "%(n)s opération est de nouveau à valider\u00a0: elle sera dans la prochaine demande.",
+            "%(n)s opérations sont de nouveau à valider\u00a0: elles seront dans la "
+            "prochaine demande.",
             done,
         )
         notes.success(request, words % {"n": done})

@@ -39,7 +39,7 @@ def view_save(request: HttpRequest, slug: str) -> HttpResponse:
             name=request.POST.get("name", ""),
             query=request.POST.get("query", ""),
         )
-        return _("Vue « %(name)s » enregistrée.") % {"name": view.name}
+        return _("Vue «\u00a0%(name)s\u00a0» enregistrée.") % {"name": view.name}
 
     return _back(request, access, deed)
 
@@ -54,9 +54,9 @@ def view_change(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         if request.POST.get("delete") == "1":
             gone = views.own_view(access, pk)
             gone.delete()
-            return _("Vue « %(name)s » supprimée.") % {"name": gone.name}
+            return _("Vue «\u00a0%(name)s\u00a0» supprimée.") % {"name": gone.name}
         renamed = views.rename_view(access, pk, request.POST.get("name", ""))
-        return _("La vue s’appelle maintenant « %(name)s ».") % {"name": renamed.name}
+        return _("La vue s’appelle maintenant «\u00a0%(name)s\u00a0».") % {"name": renamed.name}
 
     return _back(request, access, deed)
 

@@ -155,7 +155,7 @@ def template_start(request: HttpRequest, slug: str) -> HttpResponse:
     """Begin with the standard plan and its templates, in one click."""
     access = enter(request, slug, DunningRole.ADMIN)
     if access.all(Plan).filter(name="Standard").exists():
-        notes.error(request, _("Un plan « Standard » existe déjà."))
+        notes.error(request, _("Un plan «\u00a0Standard\u00a0» existe déjà."))
         return redirect("plan_list", slug)
     plan = starters.begin(
         access.organisation,

@@ -28,7 +28,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         siren = siren_of(options["siren"])
         if siren is None:
-            raise CommandError("Ce SIREN n’est pas valable : vérifiez-le.")
+            raise CommandError("Ce SIREN n’est pas valable\u00a0: vérifiez-le.")
         if bool(options["firm"]) == bool(options["email"]):
             raise CommandError(
                 "Dites --firm, ou --email du premier administrateur : l’un des deux."
