@@ -33,6 +33,9 @@ ALIAS = re.compile(r"\b(n?p?gettext(?:_lazy|_noop)?) as (?!_\b)(\w+)")
 # `{{ client.nom }}` of the users' templates, `%(name)s`, `%s`, `{name}`.
 PLACEHOLDER = re.compile(r"\{\{.*?\}\}|%\(\w+\)[a-z]|%[sd]|\{\w*\}")
 
+# A plain space where French wants one at which no line breaks.
+BREAKS = re.compile(r"(?<=[^\s\[({«]) (?=[:;?!»%€](?:\s|$|[.,)\u00a0\u202f…\"»]))|(?<=«) (?=\S)")
+
 Key = tuple[str, str, str]
 
 
@@ -117,6 +120,8 @@ def entry_faults(entry: polib.POEntry) -> Iterator[str]:
             for form, text in sorted(entry.msgstr_plural.items())
         ]
     for french, english in pairs:
+        if BREAKS.search(french):
+            yield f"a plain space before a sign: {french!r}"
         if placeholders(french) != placeholders(english):
             yield f"other placeholders: {french!r} → {english!r}"
         if edges(french) != edges(english):
