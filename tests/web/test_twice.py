@@ -227,6 +227,10 @@ def test_one_request_to_several_dossiers_of_a_firm(
     rounds.work(NOW)
     asked = Request.objects.count()
     assert asked
-    anne.post(f"/cabinet/{firm.pk}/demander/envoi/", data)
+    again = anne.post(f"/cabinet/{firm.pk}/demander/envoi/", data)
+    assert again.headers["Location"] == f"/cabinet/{firm.pk}/envois/{Round.objects.get().pk}/"
+    other = {**data, "dossier": keys[:2]}
+    refused = anne.post(f"/cabinet/{firm.pk}/demander/envoi/", other, follow=True)
+    assert "déjà été lancée" in refused.content.decode()
     rounds.work(NOW)
     assert (Round.objects.count(), Request.objects.count()) == (1, asked)

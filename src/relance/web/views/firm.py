@@ -145,9 +145,24 @@ def firm_round_start(request: HttpRequest, firm: int) -> HttpResponse:
             newest=int(newest) if newest.isdecimal() and len(newest) < 19 else None,
         )
     except BankRefused as refusal:
+        running = _begun_by(request, access, refusal)
+        if running is not None:
+            return redirect("firm_round", firm, running.pk)
         notes.error(request, str(refusal))
         return redirect("firm_list", firm)
     return redirect("firm_round", firm, made.pk)
+
+
+def _begun_by(request: HttpRequest, access: FirmAccess, refusal: BankRefused) -> Round | None:
+    """The round that a double click began: the same person's, of the same dossiers."""
+    if refusal.code != "ALREADY_STARTED":
+        return None
+    newest = Round.objects.filter(firm=access.firm).order_by("-pk").first()
+    if newest is None or newest.made_by != user_of(request):
+        return None
+    asked = set(newest.lines.values_list("organisation", flat=True))
+    chosen = {one.pk for one in _chosen(access, request.POST)}
+    return newest if asked == chosen else None
 
 
 @require_GET
@@ -193,7 +208,7 @@ def firm_round_stop(request: HttpRequest, firm: int, pk: int) -> HttpResponse:
             % {"n": spared},
         )
     else:
-        notes.info(request, _("Tout était déjà fait : rien n’a pu être arrêté."))
+        notes.info(request, _("Tout était déjà fait\u00a0: rien n’a pu être arrêté."))
     return redirect("firm_round", firm, pk)
 
 
