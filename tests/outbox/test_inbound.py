@@ -4,8 +4,10 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
+from django.db import DataError
 
 from relance.accounts.models import Organisation
+from relance.formats.mail_words import Words
 from relance.history.models import Event
 from relance.history.services import verify
 from relance.ledger.models import Contact, Customer, Invoice
@@ -383,3 +385,56 @@ def test_of_two_workers_with_the_same_mail_in_hand_one_handles_it(sent: Message)
     done = [applying.apply(inbound_id=kept.pk, handlers=Handlers(), now=NOW) for _worker in "ab"]
     assert done == [True, False]
     assert kinds(sent.organisation) == ["reply_received"]
+
+
+HOSTILE = [
+    (
+        b"From: =?utf-8?q?A=00?= <a\x00b@c.fr>\r\nMessage-ID: <x\x00@y>\r\n"
+        b"Subject: =?utf-8?q?a=00b?=\r\n\r\nBonjour\x00"
+    ),
+    (
+        b"From: MAILER-DAEMON@x.fr\r\nContent-Type: multipart/report;"
+        b" report-type=delivery-status; boundary=b\r\n\r\n--b\r\n"
+        b"Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns;x\r\n\r\n"
+        b"Final-Recipient: rfc822; a\x00b@c.fr\r\nAction: failed\r\nStatus: 5.1.1\r\n"
+        b"Diagnostic-Code: smtp; 550 5.1.1 \x00\r\n\r\n--b--\r\n"
+    ),
+    (
+        b"In-Reply-To: <a\x00b@c>\r\nReferences: <q\x00@d>\r\nTo: x+\x00abc@x\r\n"
+        b"From: a@b.fr\r\n\r\n\x00"
+    ),
+]
+
+
+@pytest.mark.parametrize("raw", HOSTILE)
+@pytest.mark.parametrize("scoped", [True, False])
+def test_a_mail_of_characters_that_no_database_stores_is_taken_in_and_handled(
+    organisation: Organisation, raw: bytes, scoped: bool
+) -> None:
+    """PostgreSQL refuses a NUL: the inbox would stand still at this mail for ever."""
+    kept = take_in(raw, inbox=None, organisation=organisation if scoped else None, now=NOW)
+    assert kept is not None
+    told = " ".join(
+        str(getattr(kept, name, "")) for name in ("sender", "subject", "text", "address")
+    )
+    assert "\x00" not in told
+    handle_pending(now=NOW, handlers=Handlers())
+    assert not Inbound.objects.filter(handled_at=None).exists()
+
+
+def test_a_mail_whose_words_the_database_refuses_is_kept_for_a_person(
+    organisation: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = intake.route
+
+    def refuses(reading: object, words: Words, **more: object) -> object:
+        if words.sender:
+            raise DataError("not in this encoding")
+        return real(reading, words, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(intake, "route", refuses)
+    raw = b"From: a@b.fr\r\nSubject: x\r\n\r\nBonjour"
+    kept = take_in(raw, inbox=None, organisation=organisation, now=NOW)
+    assert isinstance(kept, Inbound)
+    assert (kept.sender, kept.raw.read()) == ("", raw)
+    assert take_in(raw, inbox=None, organisation=organisation, now=NOW) is None

@@ -5,6 +5,7 @@ from datetime import timedelta
 from time import monotonic
 
 import pytest
+from django.db import OperationalError
 
 from relance.accounts.models import Organisation
 from relance.history.models import Event
@@ -206,3 +207,21 @@ def test_a_demonstration_reads_no_mailbox(inbox: Inbox, settings) -> None:
     care.try_out(inbox, now=NOW)
     settings.DEMO = True
     assert reading.read_due(now=NOW, until=monotonic() + 5) == 0
+
+
+def test_a_database_that_does_not_answer_is_not_told_as_the_servers_fault(
+    inbox: Inbox, house: ImapHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    care.try_out(inbox, now=NOW)
+    house.add(numbered(1))
+
+    def away(*_args: object, **_more: object) -> None:
+        raise OperationalError("the connection is closed")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(reading, "take_in", away)
+        with pytest.raises(OperationalError):
+            read(inbox)
+    inbox.refresh_from_db()
+    assert (inbox.failures, inbox.check_error) == (0, "")
+    assert read(inbox, minutes=6) == 1

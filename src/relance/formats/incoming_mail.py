@@ -80,6 +80,7 @@ class Reading(NamedTuple):
     each: tuple["Reading", ...] = ()
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 _REPLY = re.compile(r"(?:(?<![\d.])|ERROR_CODE :)([45])\d\d[ ,-](?=\S)")
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,250}@[^<>\s]{1,250}>")
@@ -133,9 +134,24 @@ def read(raw: bytes) -> Reading:
         mail = parse(raw)
         ways = (_complaint, _report, _auto_reply, _free_text)
         found = (reading for way in ways if (reading := way(mail)) is not None)
-        return next(found, None) or _letter(mail)
+        return _bare(next(found, None) or _letter(mail))
     except Exception:  # a hostile header may break any parser: a person then reads the mail
         return Reading(Kind.LETTER)
+
+
+def without_controls(text: str) -> str:
+    """Without control characters, which no header holds, nor does a database store a NUL."""
+    return _CONTROL.sub("", text)
+
+
+def _bare(reading: Reading) -> Reading:
+    return reading._replace(
+        address=without_controls(reading.address),
+        status=without_controls(reading.status),
+        detail=without_controls(reading.detail),
+        about=tuple(map(without_controls, reading.about)),
+        each=tuple(map(_bare, reading.each)),
+    )
 
 
 def _complaint(mail: EmailMessage) -> Reading | None:

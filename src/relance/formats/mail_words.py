@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import nh3
 
-from relance.formats.incoming_mail import parse
+from relance.formats.incoming_mail import parse, without_controls
 
 MOST_TEXT = 100_000
 """Characters of words kept of one mail."""
@@ -25,7 +25,6 @@ _TO = ("to", "cc", "delivered-to", "x-original-to", "envelope-to", "x-envelope-t
 _BLOCK_END = re.compile(r"<\s*(?:br|/p|/div|/tr|/li|/h[1-6]|/blockquote)\b[^>]{0,200}>", re.I)
 _UNSHOWN = {"script", "style", "title"}
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\u202a-\u202e\u2066-\u2069]+')
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _QUOTE_BEGINS = re.compile(
     r"^(?:"
     r"(?:le|on|am|el|il) [^\n]{4,200}(?:a écrit|wrote|schrieb|escribió|ha scritto)\s?:?"
@@ -71,13 +70,13 @@ def read_words(raw: bytes) -> Words:
         mail = parse(raw)
         name, sender = _first(str(mail.get("from", "")))
         to = [
-            address.strip().lower()
+            without_controls(address).strip().lower()
             for header in _TO
             for value in (mail.get_all(header) or [])[:10]
             for _name, address in getaddresses([str(value)])
             if "@" in address
         ]
-        own_id = str(mail.get("message-id", "")).strip()[:200]
+        own_id = without_controls(str(mail.get("message-id", ""))).strip()[:200]
         return Words(
             sender,
             name,
@@ -128,12 +127,12 @@ def fold(text: str) -> tuple[str, str]:
 def _first(header: str) -> tuple[str, str]:
     for name, address in getaddresses([header]):
         if "@" in address and not re.search(r"\s", address):
-            return _line(name)[:120], address.lower()[:200]
+            return _line(name)[:120], without_controls(address).lower()[:200]
     return _line(header)[:120], ""
 
 
 def _line(text: str) -> str:
-    return " ".join(_CONTROL.sub(" ", text).split())[:300]
+    return " ".join(without_controls(text).split())[:300]
 
 
 def _bulk(mail: EmailMessage) -> bool:
@@ -180,9 +179,7 @@ def _children(part: Message) -> list[Message]:
 
 
 def _file_name(part: Message, number: int) -> str:
-    name = re.sub(
-        r'[\x00-\x1f\x7f/\\:*?"<>|\u202a-\u202e\u2066-\u2069]+', "-", part.get_filename() or ""
-    )
+    name = without_controls(_UNSAFE.sub("-", part.get_filename() or ""))
     return name.strip(". -")[-100:] or f"fichier-{number}"
 
 
@@ -198,7 +195,7 @@ def _text(mail: EmailMessage) -> str:
         elif kind == "text/html" and not markup:
             markup = _decoded(part)
     text = plain if plain.strip() else _shown(markup)
-    text = re.sub(r"\r\n?", "\n", _CONTROL.sub("", text))
+    text = re.sub(r"\r\n?", "\n", without_controls(text))
     return re.sub(r"\n{4,}", "\n\n\n", text).strip()[:MOST_TEXT]
 
 

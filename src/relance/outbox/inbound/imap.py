@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Any, NamedTuple
 
+from django.db import Error as DatabaseFault
+
 from relance.outbox.models import Inbox, Mailbox
 from relance.outbox.reach import ForbiddenHostError, Leash, allowed_addresses
 from relance.outbox.secrets import SecretLostError, opened
@@ -111,7 +113,7 @@ def connected(inbox: Inbox) -> Iterator[Line]:
         with leash.within(WHOLE_SECONDS):
             client = _login(inbox, leash)
             yield Line(client, _select(client, inbox.folder))
-    except InboxError:
+    except (InboxError, DatabaseFault):  # our own database is no fault of the server's
         raise
     except Exception as fault:
         raise _fault(fault) from fault

@@ -1,11 +1,13 @@
 """Keep a mail as it came, once, and say whose it is. What follows from it is done afterwards."""
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import TypeVar
 
 from django.core.files.base import ContentFile
-from django.db import IntegrityError, transaction
+from django.db import DataError, IntegrityError, transaction
 
 from relance.accounts.models import Organisation
 from relance.formats import incoming_mail
@@ -13,6 +15,8 @@ from relance.formats.incoming_mail import Kind, Reading
 from relance.formats.mail_words import Words, read_words
 from relance.outbox.inbound.routing import Route, route
 from relance.outbox.models import Inbound, Inbox, Message, Stray
+
+log = logging.getLogger(__name__)
 
 MOST_BYTES = 25_000_000
 """Of one mail; of a larger one the beginning is kept, which says what it is."""
@@ -40,7 +44,23 @@ def take_in(
     addresses that its way in tells (the envelope). A mail of nobody becomes a Stray.
     """
     raw = raw[:MOST_BYTES]
-    reading, words = incoming_mail.read(raw), read_words(raw)
+    try:
+        return _taken(raw, incoming_mail.read(raw), read_words(raw), inbox, organisation, now, to)
+    except (DataError, ValueError):  # hostile words that the database refuses: a person reads it
+        log.exception("a mail is kept without its words")
+        nothing = read_words(b"")._replace(digest=sha256(raw).hexdigest())
+        return _taken(raw, Reading(Kind.LETTER), nothing, inbox, organisation, now, ())
+
+
+def _taken(
+    raw: bytes,
+    reading: Reading,
+    words: Words,
+    inbox: Inbox | None,
+    organisation: Organisation | None,
+    now: datetime,
+    to: Sequence[str],
+) -> Inbound | Stray | None:
     way = route(reading, words, scope=organisation, to=[one.lower() for one in to])
     if way.ours:
         return None
