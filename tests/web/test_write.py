@@ -6,12 +6,13 @@ from html import unescape
 import pytest
 from django.core.files.base import ContentFile
 from django.test import Client
+from django.urls import reverse
 
 from relance.accounts.models import Organisation, User
 from relance.dunning.models import Channel, Template
 from relance.ledger.models import Customer, Invoice
 from relance.outbox.channels.email.mime import envelope
-from relance.outbox.models import Message, Status
+from relance.outbox.models import Message, PostalAccount, Status
 from tests.conftest import NOW, TODAY, make_invoice
 from tests.outbox.pdf_words import pages_of, squeezed
 from tests.web.record import D, days_ago
@@ -254,6 +255,27 @@ def test_a_letter_is_seen_as_a_pdf_then_waits_to_be_printed(
     text = unescape(answer.content.decode())
     assert "prêt\u00a0: il reste à l’imprimer" in text
     assert f'name="lettre" value="{letter.pk}"' in text
+
+
+def test_a_letter_that_a_provider_takes_is_posted_and_may_be_called_back(
+    camille: Client, organisation: Organisation, customer: Customer
+) -> None:
+    """Nothing speaks of printing; ten seconds to undo, as for a mail."""
+    Customer.objects.update(**ADDRESS)
+    PostalAccount.objects.create(organisation=organisation, provider="fake", active=True)
+    invoice = make_invoice(customer, "F1", days_ago(12), 123_45)
+    url = f"{D}/clients/{customer.pk}/relancer/"
+    page = text_of(camille, f"{url}?canal=courrier&facture={invoice.pk}")
+    assert "Poster" in page
+    assert "Mettre à imprimer" not in page
+    values = written(facture=invoice.pk, canal="courrier")
+    del values["to"]
+
+    answer = camille.post(url, values | {"faire": "envoyer"}, follow=True)
+    message = Message.objects.get()
+    text = unescape(answer.content.decode())
+    assert "il reste à l’imprimer" not in text
+    assert reverse("customer_write_undo", args=[organisation.slug, customer.pk, message.pk]) in text
 
 
 def test_a_letter_without_a_place_to_go_to_says_what_is_missing(

@@ -25,7 +25,7 @@ from relance.dunning.wording import letters, templating
 from relance.dunning.wording import messages as writing
 from relance.dunning.wording.sheet import fragment
 from relance.ledger.models import Customer, Invoice
-from relance.outbox import mailboxes, once, print_runs
+from relance.outbox import mailboxes, once, print_runs, provider_accounts
 from relance.outbox import services as outbox
 from relance.outbox.channels.email.mime import attached_name
 from relance.outbox.models import Message
@@ -55,7 +55,7 @@ class WriteForm(WordsForm):
     to = forms.CharField(
         label=lazy("À"),
         max_length=2000,
-        help_text=lazy("Plusieurs adresses : séparez-les par une virgule."),
+        help_text=lazy("Plusieurs adresses\u00a0: séparez-les par une virgule."),
     )
     model_name = forms.CharField(label=lazy("Nom du nouveau modèle"), max_length=80, required=False)
 
@@ -85,6 +85,14 @@ class Desk:
     def query(self) -> list[tuple[str, object]]:
         """What the address keeps when one changes the template or the method."""
         return [("canal", self.method.key), *(("facture", one.pk) for one in self.chosen)]
+
+    @property
+    def is_posted(self) -> bool:
+        """A letter that a provider takes by itself: nobody prints it."""
+        if self.method.channel != Channel.LETTER:
+            return False
+        post, _texts = provider_accounts.of(self.access.organisation)
+        return post is not None and post.active
 
 
 @require_http_methods(["GET", "POST"])
@@ -178,6 +186,7 @@ def _page(request: HttpRequest, desk: Desk, form: WriteForm, **extra: Any) -> Ht
         "method": desk.method,
         "key": request.POST.get("cle") or once.new_key(),
         "is_letter": desk.method.channel == Channel.LETTER,
+        "is_posted": desk.is_posted,
         "address": letters.address_lines(desk.customer),
         "letter_fault": letters.why_no_letter(desk.customer),
         "from_lines": letters.sender_lines(organisation),
@@ -253,7 +262,7 @@ def _said(
 
 def _sent(request: HttpRequest, desk: Desk, message: Message) -> HttpResponse:
     slug = desk.access.organisation.slug
-    if desk.method.channel == Channel.LETTER:
+    if desk.method.channel == Channel.LETTER and not desk.is_posted:
         said = _("Courrier à %(name)s prêt\u00a0: il reste à l’imprimer.") % {"name": desk.customer}
         notes.success(request, said)
         return redirect("letter_list", slug)
@@ -300,7 +309,7 @@ def _save_template(request: HttpRequest, desk: Desk, form: WriteForm, words: wri
             on=desk.today,
             now=moment(request),
         )
-        notes.success(request, _("Modèle « %(name)s » enregistré.") % {"name": name})
+        notes.success(request, _("Modèle «\u00a0%(name)s\u00a0» enregistré.") % {"name": name})
 
 
 @require_POST
@@ -312,9 +321,9 @@ def customer_write_undo(request: HttpRequest, slug: str, pk: int, message: int) 
     try:
         cancel_message(found, reason="CALLED_BACK", actor=access.user, now=moment(request))
     except outbox.StateConflictError:
-        notes.error(request, _("Trop tard : ce message est déjà parti."))
+        notes.error(request, _("Trop tard\u00a0: ce message est déjà parti."))
         return redirect("customer_detail", slug, pk)
-    notes.success(request, _("Message annulé : rien n’est parti. Vos mots sont encore là."))
+    notes.success(request, _("Message annulé\u00a0: rien n’est parti. Vos mots sont encore là."))
     invoices = found.lines.values_list("invoice_id", flat=True)
     query = urlencode(
         [
