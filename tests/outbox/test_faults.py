@@ -156,6 +156,27 @@ def test_one_that_breaks_before_any_line_is_opened_does_not_stop_the_others_eith
 
 
 @pytest.mark.django_db
+def test_an_answer_that_no_database_stores_stops_nothing(queue_one: QueueOne, clock: Clock) -> None:
+    """PostgreSQL refuses a NUL: the batch would break off at this message again and again."""
+    refused, taken = queue_one(), queue_one()
+
+    class Garbled(FakeChannel):
+        def deliver(
+            self, message: Message, *, at: datetime, hand_over: Callable[[], None]
+        ) -> Receipt:
+            if message.pk == refused.pk:
+                raise DeliveryError("4.7.1 \x00 later", code=451)
+            hand_over()
+            return Receipt(250, "2.0.0 \x00", {"a@b.fr": "550 \x00"})
+
+    report = deliver(clock, Garbled(), identity.new_name())
+    assert (report.sent, report.retrying) == (1, 1)
+    refused.refresh_from_db()
+    taken.refresh_from_db()
+    assert (refused.error, taken.error) == ("4.7.1  later", "2.0.0 \na@b.fr: 550 ")
+
+
+@pytest.mark.django_db
 def test_a_database_that_fails_in_the_re_check_costs_no_message_a_try(
     queue_one: QueueOne, clock: Clock
 ) -> None:

@@ -347,9 +347,8 @@ def _sent(
         message.status = Status.SENT
         message.recorded = record is not None
         receipt = receipts.get(message.pk, Receipt())
-        answer = receipt.answer
+        answer = receipt.told
         if receipt.refused:
-            answer += "".join(f"\n{to}: {why}" for to, why in receipt.refused.items())
             Message.objects.filter(pk=message.pk).update(error=answer)
         at = message.sent_at or message.made_at
         tries.append(_attempt(worker, message, at, Attempt.Outcome.SENT, receipt.code, answer))

@@ -47,7 +47,7 @@ def taken(message: Message, taken: Taken, *, at: datetime) -> None:
 
 
 def _keep_taken(message: Message, taken: Taken, at: datetime) -> None:
-    message.provider_ref = taken.ref[:120]
+    message.provider_ref = taken.ref.replace("\x00", "")[:120]
     message.poll_after = at + FIRST_LOOK[kind_of(message)] if taken.ref else None
     Message.objects.filter(pk=message.pk).update(
         provider_ref=message.provider_ref, poll_after=message.poll_after
@@ -74,7 +74,7 @@ def remember(message: Message, events: Iterable[Event], proofs: Iterable[Proof])
             message=message,
             at=event.at,
             status=event.status,
-            detail=event.detail[:500],
+            detail=event.detail.replace("\x00", "")[:500],
         )
         try:
             with transaction.atomic():

@@ -16,6 +16,12 @@ class Receipt:
     answer: str = ""
     refused: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def told(self) -> str:
+        """All of it as one text to be stored: the answer, then each address refused."""
+        lines = [self.answer, *(f"{to}: {why}" for to, why in self.refused.items())]
+        return "\n".join(lines).replace("\x00", "")
+
 
 class DeliveryError(Exception):
     """The message was not taken, or (`uncertain`) nobody can know whether it was.
@@ -34,7 +40,7 @@ class DeliveryError(Exception):
         unreachable: bool = False,
     ) -> None:
         super().__init__(answer)
-        self.answer = answer
+        self.answer = answer.replace("\x00", "")  # PostgreSQL stores none, whatever a server says
         self.permanent = permanent
         self.code = code
         self.uncertain = uncertain
