@@ -192,6 +192,7 @@ def test_an_answer_that_the_recipe_does_not_know_leaves_it_in_doubt(
     ("change", "headers", "body", "field", "code"),
     [
         ({"url": ""}, "", BODY, "url", "EMPTY"),
+        ({"url": "javascript:alert(1)"}, "", BODY, "url", "WEB"),
         ({"method": "DELETE"}, "", BODY, "method", "UNKNOWN"),
         ({"success": "2xx"}, "", BODY, "success", "STATUSES"),
         ({}, "no colon", BODY, "headers", "HEADERS"),

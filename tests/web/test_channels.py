@@ -178,6 +178,7 @@ def test_sms_are_connected_by_recipe_and_tried_on_ones_own_phone(
         ({"success": "2xx"}, "Écrivez des codes HTTP"),
         ({"sender": "TROP LONG POUR UN SMS"}, "11"),
         ({"url": ""}, "Ce champ est obligatoire."),
+        ({"url": "javascript:alert(1)"}, "Une adresse commence par https://."),
     ],
 )
 def test_a_recipe_that_cannot_work_is_refused_where_it_is_wrong(
@@ -192,7 +193,8 @@ def test_a_gateway_inside_is_not_called(camille: Client, organisation: Organisat
     """Only https and public hosts, whatever an administrator types."""
     camille.post(PAGE, sms_typed("https://127.0.0.1:8000/"))
     answer = camille.post(PAGE + "sms/essai/", {"phone": "06 12 34 56 78"}, follow=True)
-    assert "ForbiddenHostError" in said(answer)
+    assert "n’est pas sur le réseau public" in said(answer)
+    assert "Error" not in said(answer)
 
 
 def test_only_an_administrator_sees_and_changes_them(

@@ -39,6 +39,30 @@ PROVIDERS = {
     "fake": lazy("Démonstration (rien ne part)"),
 }
 
+TROUBLES = (
+    (
+        "ForbiddenHostError",
+        lazy(
+            "Cette adresse ou ce port n’est pas sur le réseau public\u00a0: cette installation ne"
+            " s’y connecte pas."
+        ),
+    ),
+    ("gaierror", lazy("Ce serveur n’existe pas\u00a0: vérifiez l’adresse.")),
+    ("SSL", lazy("La connexion n’est pas sûre\u00a0: le certificat de ce serveur est refusé.")),
+    ("https only", lazy("Une adresse commence par https://.")),
+    ("BadStatusLine", lazy("Ce n’est pas un service HTTP qui répond à cette adresse.")),
+    ("TimeoutError", lazy("Le serveur d’envoi ne répond pas.")),
+    ("ConnectionRefusedError", lazy("Le serveur d’envoi ne répond pas.")),
+)
+"""What a line to a provider says of itself when it breaks, by how it begins or what it names."""
+
+
+def trouble(answer: str) -> str:
+    """Why a provider could not be spoken to, as a sentence; its own words when they are HTTP's."""
+    if answer.startswith("HTTP "):
+        return answer
+    return next((str(words) for sign, words in TROUBLES if sign in answer), answer)
+
 
 def state(status: str) -> str:
     """What became of a message, in a few words."""

@@ -90,6 +90,7 @@ def _part(kind: str, account: Any, form: Any, waiting: int) -> dict[str, Any]:
         "form": form,
         "waiting": waiting,
         "provider": channel_words.PROVIDERS.get(account.provider, ""),
+        "trouble": channel_words.trouble(account.check_error),
         "address": f"{settings.PUBLIC_URL}{reverse(name, args=[slug, token])}",
     }
 
@@ -127,7 +128,10 @@ def channel_test(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
         else:
             _try_post(request, account)
     except DeliveryError as error:
-        notes.error(request, _("L’essai a échoué\u00a0: %(why)s") % {"why": error.answer})
+        notes.error(
+            request,
+            _("L’essai a échoué\u00a0: %(why)s") % {"why": channel_words.trouble(error.answer)},
+        )
     finally:
         cache.delete(busy)
     return redirect("settings_channels", slug)
@@ -217,7 +221,9 @@ def message_take_back(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         notes.error(request, _("Trop tard\u00a0: le prestataire ne peut plus l’arrêter."))
     except DeliveryError as error:
         notes.error(
-            request, _("Le prestataire ne répond pas\u00a0: %(why)s") % {"why": error.answer}
+            request,
+            _("Le prestataire ne répond pas\u00a0: %(why)s")
+            % {"why": channel_words.trouble(error.answer)},
         )
     else:
         notes.success(

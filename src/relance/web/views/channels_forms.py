@@ -231,6 +231,7 @@ class SmsForm(forms.Form):
 EXAMPLE = '{"recipient": "{to}", "content": "{text}", "sender": "{sender}", "tag": "{reference}"}'
 RECIPE_WORDS = {
     "EMPTY": lazy("Ce champ est obligatoire."),
+    "WEB": lazy("Une adresse commence par https://."),
     "UNKNOWN": lazy("Cette méthode n’est pas possible."),
     "STATUSES": lazy("Écrivez des codes HTTP, comme 200-299, 409."),
     "HEADERS": lazy("Écrivez un en-tête par ligne, comme Authorization: Bearer …"),

@@ -22,6 +22,7 @@ from relance.outbox.channels.tracking import CannotTellError, Event, Taken
 PLACES = ("to", "text", "sender", "reference")
 KINDS = {"json": "application/json", "form": "application/x-www-form-urlencoded", "none": ""}
 _PLACE = re.compile(r"\{(to|text|sender|reference|ref)\}")
+_WEB = re.compile(r"https?://[^/?#{]")
 _STATUSES = re.compile(r"\s*\d{3}(?:\s*-\s*\d{3})?\s*(?:,\s*\d{3}(?:\s*-\s*\d{3})?\s*)*")
 
 
@@ -83,6 +84,10 @@ def check_recipe(recipe: Recipe, *, headers: str, body: str) -> None:
     """Raises RecipeError for what could never work."""
     if not recipe.url:
         raise RecipeError("url", "EMPTY")
+    for name in ("url", "status_url"):
+        where = getattr(recipe, name)
+        if where and not _WEB.match(where):
+            raise RecipeError(name, "WEB")
     if recipe.method not in ("GET", "POST", "PUT"):
         raise RecipeError("method", "UNKNOWN")
     for name in ("success", "refused", "later", "account"):

@@ -70,8 +70,16 @@
     document.addEventListener(kind, (event) => event.target.closest?.("[data-drop]")?.classList.remove("is-over"));
   }
 
+  // On a phone the current tab of a long row comes into sight; the page itself does not move.
+  const showTab = () => {
+    for (const row of document.querySelectorAll(".tabs")) {
+      const tab = row.querySelector("[aria-current], [aria-selected='true']");
+      if (tab && row.scrollWidth > row.clientWidth) row.scrollLeft = tab.offsetLeft - row.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2;
+    }
+  };
+
   const start = (root) => { startToasts(root); showWindows(root); };
-  document.addEventListener("DOMContentLoaded", () => start(document));
+  document.addEventListener("DOMContentLoaded", () => { start(document); showTab(); });
   document.addEventListener("htmx:load", (event) => {
     const piece = event.detail?.elt || event.target;
     start(piece.parentNode?.querySelectorAll ? piece.parentNode : piece);
