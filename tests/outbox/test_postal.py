@@ -379,3 +379,21 @@ def test_a_provider_encloses_all_the_pieces_that_a_letter_names_or_it_names_none
     with pikepdf.open(io.BytesIO(given)) as whole:
         assert len(whole.pages) == (1 if missing else 5)
     assert (squeezed("facture F-1") in pages_of(given)[0]) is not missing
+
+
+def test_a_provider_that_answers_slowly_does_not_keep_the_worker(
+    account: PostalAccount,
+    queue_letter: Callable[..., Message],
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is left is asked about at the next turn."""
+    for _letter in range(2):
+        queue_letter()
+    assert deliver(clock).sent == 2
+    clock.forward(hours=7)
+    seconds = iter(range(0, 1000, providers.SECONDS_A_TURN - 1))
+    monkeypatch.setattr(providers, "monotonic", lambda: next(seconds))
+    assert len(list(providers.poll(now=clock()))) == 1
+    assert len(list(providers.poll(now=clock()))) == 1
+    assert list(providers.poll(now=clock())) == []

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from time import monotonic
 
 from django.db import Error as DatabaseFault
 from django.db import transaction
@@ -39,6 +40,8 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 25
 """Messages asked about in one turn of the worker."""
+SECONDS_A_TURN = 20
+"""Of asking: what is left waits for the next turn, so that the other parts have theirs."""
 ASK_AFTER, ASK_WITHIN = timedelta(minutes=10), timedelta(days=7)
 """A submission may still be in the other side's hands for a while; an old doubt is a person's."""
 
@@ -102,8 +105,10 @@ def poll(*, now: datetime, limit: int = AT_ONCE, follow: Follow = _nothing) -> I
     breaks is asked about again at its next time.
     """
     due = Message.objects.filter(poll_after__lte=now).order_by("poll_after")
-    line = Line(now)
+    line, until = Line(now), monotonic() + SECONDS_A_TURN
     for message in due.select_related("organisation", "customer")[:limit]:
+        if monotonic() >= until:
+            break
         later = now + AGAIN[kind_of(message)]
         mine = Message.objects.filter(pk=message.pk, poll_after=message.poll_after)
         if not mine.update(poll_after=later):
@@ -194,8 +199,10 @@ def settle_doubts(*, now: datetime) -> int:
         handed_at__lte=now - ASK_AFTER,
         handed_at__gte=now - ASK_WITHIN,
     )
-    line, settled = Line(now), 0
+    line, settled, until = Line(now), 0, monotonic() + SECONDS_A_TURN
     for message in doubtful.select_related("organisation").order_by("pk")[:AT_ONCE]:
+        if monotonic() >= until:
+            break
         provider = line.of(message)
         if provider is None:
             continue
