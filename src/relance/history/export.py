@@ -13,13 +13,24 @@ from relance.history.services import CHUNK, COVERED, START, fields_of
 RECIPE = """\
 import hashlib, json, sys
 
-COVERED = ("seq", "at", "on", "kind", "actor_id", "actor_name",
-           "customer_id", "invoice_id", "message_id", "data")
+COVERED = (
+    "seq",
+    "at",
+    "on",
+    "kind",
+    "actor_id",
+    "actor_name",
+    "customer_id",
+    "invoice_id",
+    "message_id",
+    "data",
+)
 last = None
 for line in open(sys.argv[1], encoding="utf-8"):
     event = json.loads(line)
-    body = json.dumps([event[key] for key in COVERED],
-                      sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    body = json.dumps(
+        [event[key] for key in COVERED], sort_keys=True, ensure_ascii=False, separators=(",", ":")
+    )
     found = hashlib.sha256((event["previous"] + body).encode()).hexdigest()
     if found != event["hash"]:
         sys.exit(f"event {event['seq']} was changed")
