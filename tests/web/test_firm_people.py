@@ -5,6 +5,7 @@ import re
 import pytest
 from django.test import Client
 
+from relance.accounts.firms import found_firm
 from relance.accounts.models import Firm, FirmMembership, FollowRequest, Organisation, User
 from relance.history.models import Event
 from relance.history.services import verify
@@ -148,6 +149,21 @@ def test_a_refusal_leaves_the_dossier_alone(
     assert organisation.firm is None
     assert not FollowRequest.objects.exists()
     assert anne.get(page).status_code == 404
+
+
+def test_of_two_firms_that_ask_on_one_day_both_are_read(
+    anne: Client, firm: Firm, organisation: Organisation, owner: User
+) -> None:
+    anne.post(f"/cabinet/{firm.pk}/dossiers/demander/", {"email": owner.email})
+    other = found_firm(name="Autre cabinet", email="jo@autre.example", full_name="Jo").user
+    second = FirmMembership.objects.get(user=other).firm
+    jo = Client()
+    jo.force_login(other)
+    jo.post(f"/cabinet/{second.pk}/dossiers/demander/", {"email": owner.email})
+    told = Notice.objects.filter(recipient=owner.email).values_list("subject", flat=True)
+    assert sorted(subject.partition(" demande")[0] for subject in told) == sorted(
+        [firm.name, second.name]
+    )
 
 
 def test_either_side_ends_it_and_somebody_is_always_there(

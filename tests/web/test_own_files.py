@@ -50,6 +50,8 @@ def test_an_administrator_keeps_files_whose_content_decides(
     assert b"".join(read.streaming_content) == PDF  # type: ignore[attr-defined]
     assert read["Content-Disposition"].startswith("attachment")
     assert "sandbox" in read["Content-Security-Policy"]
+    own.file.storage.delete(own.file.name)
+    assert camille.get(url("own_file_read", organisation, own.pk)).status_code == 404
     camille.post(url("own_file_retire", organisation, own.pk))
     assert "Aucun fichier gardé" in said(camille.get(url("own_file_list", organisation)))
 

@@ -17,8 +17,6 @@ from relance.history.services import Fact, append
 from relance.outbox.models import Notice
 from relance.outbox.notices import Sheet, write_down
 
-KIND = "follow"
-
 
 @transaction.atomic
 def open_dossier(
@@ -47,7 +45,8 @@ def ask(*, firm: Firm, email: str, actor: User, now: datetime) -> int:
 
 def _write(request: FollowRequest, user: User, actor: User, on: date, now: datetime) -> None:
     organisation = request.organisation
-    Notice.objects.filter(organisation=organisation, user=user, kind=KIND, on=on).delete()
+    kind = f"f{request.firm_id}"[:12]  # one a day of each firm: of two that ask, both are read
+    Notice.objects.filter(organisation=organisation, user=user, kind=kind, on=on).delete()
     with override(user.language):
         context = {
             "actor": actor,
@@ -64,7 +63,7 @@ def _write(request: FollowRequest, user: User, actor: User, on: date, now: datet
     write_down(
         organisation=organisation,
         user=user,
-        kind=KIND,
+        kind=kind,
         on=on,
         sheet=sheet,
         unsubscribe="",

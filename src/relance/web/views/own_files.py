@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from django.contrib import messages as notes
 from django.db.models import Count
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.translation import gettext as _
@@ -57,7 +57,11 @@ def own_file_list(request: HttpRequest, slug: str) -> HttpResponse:
 def own_file_read(request: HttpRequest, slug: str, pk: int) -> FileResponse:
     """The file itself, as an attachment."""
     own = enter(request, slug).get(OwnFile, pk=pk)
-    answer = FileResponse(own.file.open("rb"), content_type=own.mime)
+    try:
+        file = own.file.open("rb")
+    except OSError as gone:
+        raise Http404 from gone
+    answer = FileResponse(file, content_type=own.mime)
     answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(own.name)}"
     answer.headers["Content-Security-Policy"] = SEALED
     answer.headers["X-Content-Type-Options"] = "nosniff"
