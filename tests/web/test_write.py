@@ -11,8 +11,9 @@ from django.urls import reverse
 from relance.accounts.models import Organisation, User
 from relance.dunning.models import Channel, Template
 from relance.ledger.models import Customer, Invoice
+from relance.outbox import own_files
 from relance.outbox.channels.email.mime import envelope
-from relance.outbox.models import Message, PostalAccount, Status
+from relance.outbox.models import Message, OwnFile, PostalAccount, Status
 from tests.conftest import NOW, TODAY, make_invoice
 from tests.outbox.pdf_words import pages_of, squeezed
 from tests.web.record import D, days_ago
@@ -300,3 +301,64 @@ def test_a_letter_is_kept_as_a_letter_template(camille: Client, customer: Custom
     camille.post(f"{D}/clients/{customer.pk}/relancer/", values)
 
     assert Template.objects.get(name="Lettre").channel == Channel.LETTER
+
+
+def test_what_a_template_encloses_is_ticked_shown_and_sent_with_it(
+    camille: Client,
+    organisation: Organisation,
+    customer: Customer,
+    template: Template,
+    owner: User,
+) -> None:
+    """S2-04: the RIB and the own files of the template; each may be left out or added by hand."""
+    terms, form = (
+        own_files.add(
+            organisation, name=name, raw=b"%PDF-" + name.encode(), actor=owner, on=TODAY, now=NOW
+        )
+        for name in ("CGV.pdf", "Mandat.pdf")
+    )
+    Organisation.objects.update(iban="FR76 3000 6000 0112 3456 7890 189", bic="AGRIFRPP")
+    Template.objects.update(with_rib=True)
+    template.files.set([terms])
+    invoice = make_invoice(customer, "F1", days_ago(12))
+    url = f"{D}/clients/{customer.pk}/relancer/"
+
+    page = camille.get(f"{url}?facture={invoice.pk}&modele={template.pk}")
+    assert page.context["form"].initial["files"] == [terms.pk]
+    assert 'name="rib" id="id_rib" checked' in unescape(page.content.decode())
+    empty = camille.get(f"{url}?facture={invoice.pk}")
+    assert empty.context["form"].initial["files"] == []
+
+    values = written(facture=invoice.pk, rib="on", files=[terms.pk, form.pk])
+    read = camille.post(url, values | {"faire": "lire"})
+    assert read.context["sheet"]["attachments"] == ["CGV.pdf", "Mandat.pdf", "RIB.pdf"]
+    camille.post(url, values | {"faire": "envoyer"})
+    message = Message.objects.get()
+    names = message.files.order_by("pk").values_list("name", flat=True)
+    assert list(names) == ["CGV.pdf", "Mandat.pdf", "RIB.pdf"]
+
+    again = camille.get(f"{url}?facture={invoice.pk}&reprendre={message.pk}")
+    assert again.context["form"].initial["files"] == [terms.pk, form.pk]
+    assert again.context["form"].initial["rib"] is True
+    camille.post(url, values | {"faire": "modele", "model_name": "Avec pièces"})
+    kept = Template.objects.get(name="Avec pièces")
+    assert (kept.with_rib, set(kept.files.all())) == (True, {terms, form})
+
+
+def test_without_an_iban_no_rib_is_promised_and_files_of_others_are_refused(
+    camille: Client, organisation: Organisation, customer: Customer, template: Template
+) -> None:
+    Template.objects.update(with_rib=True)
+    other = Organisation.objects.create(name="Autre", slug="autre-encore")
+    theirs = OwnFile.objects.create(
+        organisation=other, name="x.pdf", mime="application/pdf", size=1, added_at=NOW, file="x"
+    )
+    invoice = make_invoice(customer, "F1", days_ago(12))
+    url = f"{D}/clients/{customer.pk}/relancer/"
+    page = camille.get(f"{url}?facture={invoice.pk}&modele={template.pk}")
+    assert page.context["form"].initial["rib"] is False
+    assert "Aucun IBAN dans les paramètres" in unescape(page.content.decode())
+
+    values = written(facture=invoice.pk, rib="on", files=[theirs.pk], faire="envoyer")
+    camille.post(url, values)
+    assert Message.objects.get().files.count() == 0

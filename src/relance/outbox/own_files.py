@@ -29,6 +29,9 @@ MOST_TOGETHER = 5_000_000
 """Of the files of one template."""
 
 
+RIB_NAME = "RIB.pdf"
+
+
 class FileRefusedError(Exception):
     """It is not kept; `code`: TOO_HEAVY, EMPTY, KIND (not a PDF or picture), DAMAGED."""
 
@@ -111,7 +114,7 @@ def rib_of(organisation: Organisation, *, now: datetime) -> OwnFile | None:
     if known:
         return known
     pdf, _compiler = compiled("rib.typ", facts, at=now)
-    return _keep(organisation, "RIB.pdf", "application/pdf", pdf, now, made_from=made_from)
+    return _keep(organisation, RIB_NAME, "application/pdf", pdf, now, made_from=made_from)
 
 
 def enclose(drafts: Iterable[Enclosing], messages: Iterable[Message]) -> None:

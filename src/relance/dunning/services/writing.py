@@ -11,7 +11,7 @@ from relance.accounts.models import User
 from relance.dunning.models import Channel
 from relance.dunning.services.actions import UNDO_SECONDS
 from relance.dunning.services.common import Refused, case_of, queue_one, sender_for
-from relance.dunning.wording import messages
+from relance.dunning.wording import enclosures, messages
 from relance.engine import model as engine
 from relance.ledger.models import Customer, Invoice
 from relance.outbox import once
@@ -32,6 +32,7 @@ def write_to(
     copy_to_me: bool = False,
     channel: str = Channel.EMAIL,
     sender_key: str = "",
+    enclosed: enclosures.Enclosed = enclosures.NOTHING,
     form_key: str = "",
 ) -> Message:
     """A message between two steps about these invoices (S3-16): a contact, no level.
@@ -39,7 +40,8 @@ def write_to(
     The form of `form_key` (`outbox.once`), sent again, gives the message that it has sent.
 
     `sender_key` is a choice of `mailboxes.senders` (S4-06), by default the first. A letter
-    (S2-01) waits to be printed; it needs a postal address instead of recipients.
+    (S2-01) waits to be printed; it needs a postal address instead of recipients. `enclosed` goes
+    with an e-mail alone: own files, and the RIB when there is an IBAN.
     """
     draft = preview_to(
         customer,
@@ -52,6 +54,7 @@ def write_to(
         copy_to_me=copy_to_me,
         channel=channel,
         sender_key=sender_key,
+        enclosed=enclosed,
     )
     if not draft.recipients and not draft.letter:
         raise Refused(_("Ce client n’a aucune adresse e-mail valable."), "NO_RECIPIENT")
@@ -80,8 +83,9 @@ def preview_to(
     copy_to_me: bool = False,
     channel: str = Channel.EMAIL,
     sender_key: str = "",
+    enclosed: enclosures.Enclosed = enclosures.NOTHING,
 ) -> Draft:
-    """What `write_to` would queue, nothing written: the same words, addresses and copies."""
+    """What `write_to` would queue, nothing written: the same words, addresses, copies, files."""
     organisation = customer.organisation
     [draft] = messages.drafts(
         organisation,
@@ -103,6 +107,9 @@ def preview_to(
         level_name="",
         recipients=to,
         copies=[actor.email] if copy_to_me and to else [],
+        enclosed=()
+        if draft.letter
+        else enclosures.files_of(organisation, enclosed, now=draft.not_before),
         lines=[
             line._replace(carrier=False, plan_id=None, level=None, cycle=0) for line in draft.lines
         ],

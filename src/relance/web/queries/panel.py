@@ -12,7 +12,7 @@ from relance.dunning import services
 from relance.dunning.facts.gather import rules_of
 from relance.dunning.models import Action, Channel, Entry, Step
 from relance.dunning.services.calls import results_of
-from relance.dunning.wording import letters, messages, templating
+from relance.dunning.wording import enclosures, letters, messages, templating
 from relance.dunning.wording.sheet import fragment
 from relance.dunning.wording.sms import number_of, shortened
 from relance.engine import model as engine
@@ -223,6 +223,9 @@ def sheet(
         .values_list("number", "document")
     )
     names = [attached_name(number, path) for number, path in documents]
+    if wanted.action.channel == Channel.EMAIL:
+        step = (int(wanted.action.plan), wanted.action.level)
+        names += book.enclosed.get(step, enclosures.NOTHING).names(organisation)
     return Sheet(
         origin.sender.replace('"', ""),
         to,

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages as notes
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
@@ -15,20 +16,20 @@ from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from relance.accounts.access import Access
-from relance.accounts.models import DunningRole
+from relance.accounts.models import DunningRole, Organisation
 from relance.dunning import services as dunning
 from relance.dunning.models import Channel, Template
 from relance.dunning.queries import look_at
 from relance.dunning.services.plans import save_template
 from relance.dunning.services.undo import cancel_message
-from relance.dunning.wording import letters, templating
+from relance.dunning.wording import enclosures, letters, templating
 from relance.dunning.wording import messages as writing
 from relance.dunning.wording.sheet import fragment
 from relance.ledger.models import Customer, Invoice
-from relance.outbox import mailboxes, once, print_runs, provider_accounts
+from relance.outbox import mailboxes, once, own_files, print_runs, provider_accounts
 from relance.outbox import services as outbox
 from relance.outbox.channels.email.mime import attached_name
-from relance.outbox.models import Message
+from relance.outbox.models import Message, OwnFile
 from relance.web.requests import enter, moment, today_of, user_of
 from relance.web.views.actions import WordsForm, addresses
 
@@ -57,16 +58,50 @@ class WriteForm(WordsForm):
         max_length=2000,
         help_text=lazy("Plusieurs adresses\u00a0: séparez-les par une virgule."),
     )
+    rib = forms.BooleanField(label=lazy("Joindre le RIB"), required=False)
+    files = forms.ModelMultipleChoiceField(
+        label=lazy("Pièces jointes"),
+        queryset=OwnFile.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
     model_name = forms.CharField(label=lazy("Nom du nouveau modèle"), max_length=80, required=False)
 
     def __init__(
-        self, *args: Any, method: Method, senders: list[mailboxes.Sender], **kwargs: Any
+        self,
+        *args: Any,
+        method: Method,
+        senders: list[mailboxes.Sender],
+        organisation: Organisation,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, senders=senders, **kwargs)
+        offered = own_files.offered(organisation)
+        self.fields["files"].queryset = offered  # type: ignore[attr-defined]
+        if not offered.exists():
+            del self.fields["files"]
+        if not organisation.iban:
+            self.fields["rib"].disabled = True
+            self.fields["rib"].help_text = _("Aucun IBAN dans les paramètres de l’entreprise.")
         self.fields["body"].widget.attrs["rows"] = 8
         if method.channel == Channel.LETTER:
-            for name in ("to", "sender", "copy"):
-                del self.fields[name]
+            for name in ("to", "sender", "copy", "rib", "files"):
+                self.fields.pop(name, None)
+
+    def clean_files(self) -> QuerySet[OwnFile]:
+        """Together they leave room for the invoices."""
+        chosen: QuerySet[OwnFile] = self.cleaned_data["files"]
+        if sum(one.size for one in chosen) > own_files.MOST_TOGETHER:
+            raise forms.ValidationError(
+                _("Ensemble, ces fichiers pèsent plus de 5 Mo\u00a0: gardez-en moins.")
+            )
+        return chosen
+
+    @property
+    def enclosed(self) -> enclosures.Enclosed:
+        """What one ticked; valid forms alone."""
+        data = self.cleaned_data
+        return enclosures.Enclosed(tuple(data.get("files", ())), bool(data.get("rib")))
 
 
 @dataclass(frozen=True)
@@ -94,6 +129,16 @@ class Desk:
         post, _texts = provider_accounts.of(self.access.organisation)
         return post is not None and post.active
 
+    def form(self, *args: Any, **kwargs: Any) -> WriteForm:
+        """The fields of this way of writing, with the senders and files that may be chosen."""
+        return WriteForm(
+            *args,
+            method=self.method,
+            senders=self.senders,
+            organisation=self.access.organisation,
+            **kwargs,
+        )
+
 
 @require_http_methods(["GET", "POST"])
 def customer_write(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
@@ -119,15 +164,17 @@ def customer_write(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     )
     if request.method == "POST":
         return _posted(request, desk)
-    words = _words(request, access, customer)
+    words, enclosed = _words(request, access, customer)
     initial = {
         "to": request.GET.get("a") or ", ".join(_usual(desk)),
         "sender": desk.senders[0].key,
         "subject": words.subject,
         "body": words.body,
         "copy": access.user.receives_copy,
+        "rib": enclosed.with_rib and bool(access.organisation.iban),
+        "files": [one.pk for one in enclosed.files],
     }
-    form = WriteForm(initial=initial, method=method, senders=desk.senders)
+    form = desk.form(initial=initial)
     return _page(request, desk, form)
 
 
@@ -161,16 +208,22 @@ def _usual(desk: Desk) -> list[str]:
     return [one.email for one in found]
 
 
-def _words(request: HttpRequest, access: Access, customer: Customer) -> writing.Words:
-    """Empty, those of the template clicked at the bottom, or those of a message called back."""
+def _words(
+    request: HttpRequest, access: Access, customer: Customer
+) -> tuple[writing.Words, enclosures.Enclosed]:
+    """Empty, those of the template clicked at the bottom, or those of a message called back.
+
+    With the files that the template or the message takes along.
+    """
     model = request.GET.get("modele", "")
     if model.isdecimal():
-        return writing.text_of(access.get(Template, pk=int(model[:18])))
+        template = access.get(Template, pk=int(model[:18]))
+        return writing.text_of(template), enclosures.of_template(template)
     again = request.GET.get("reprendre", "")
     if again.isdecimal():
         message = access.get(Message, pk=int(again[:18]), customer=customer)
-        return writing.Words(message.subject, message.text)
-    return writing.Words("", "")
+        return writing.Words(message.subject, message.text), enclosures.of_message(message)
+    return writing.Words("", ""), enclosures.NOTHING
 
 
 def _page(request: HttpRequest, desk: Desk, form: WriteForm, **extra: Any) -> HttpResponse:
@@ -220,7 +273,7 @@ def _page(request: HttpRequest, desk: Desk, form: WriteForm, **extra: Any) -> Ht
 
 
 def _posted(request: HttpRequest, desk: Desk) -> HttpResponse:
-    form = WriteForm(request.POST, method=desk.method, senders=desk.senders)
+    form = desk.form(request.POST)
     deed = request.POST.get("faire", "lire")
     if not form.is_valid():
         return _page(request, desk, form)
@@ -230,7 +283,7 @@ def _posted(request: HttpRequest, desk: Desk) -> HttpResponse:
         _save_template(request, desk, form, words)
         return _page(request, desk, form)
     try:
-        said = _said(request, desk, words, data)
+        said = _said(request, desk, words, data) | {"enclosed": form.enclosed}
         if deed == "envoyer":
             key = request.POST.get("cle", "")
             return _sent(request, desk, dunning.write_to(desk.customer, **said, form_key=key))
@@ -283,7 +336,8 @@ def sheet(draft: outbox.Draft, chosen: list[Invoice]) -> dict[str, Any]:
             attached_name(one.number, one.document.name or "")
             for one in chosen
             if one.document and one.pk in told
-        ],
+        ]
+        + [own.name for own in draft.enclosed],
     }
 
 
@@ -304,7 +358,9 @@ def _save_template(request: HttpRequest, desk: Desk, form: WriteForm, words: wri
                 channel=channel,
                 subject=words.subject,
                 body=words.body,
+                with_rib=form.enclosed.with_rib,
             ),
+            files=form.enclosed.files,
             actor=user_of(request),
             on=desk.today,
             now=moment(request),
