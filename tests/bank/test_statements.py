@@ -77,6 +77,14 @@ def test_two_movements_alike_in_one_file_are_both_kept(organisation: Organisatio
     assert bring(organisation, twice).added == 0
 
 
+def test_the_statement_of_one_day_brought_again_leaves_no_hole(organisation: Organisation) -> None:
+    day = mt940("100,00", "261001", "50,00", "150,00")
+    bring(organisation, day)
+    assert preview_file(organisation=organisation, raw=day).gaps == []
+    bring(organisation, day)
+    assert gaps_of(BankAccount.objects.get()) == []
+
+
 def test_a_hole_between_two_statements_is_told(organisation: Organisation) -> None:
     bring(organisation, mt940("100,00", "261001", "50,00", "150,00"))
     following = mt940("150,00", "261101", "10,00", "160,00")

@@ -238,8 +238,11 @@ def _known(account: BankAccount, movements: Sequence[Movement]) -> set[str]:
 
 def _gaps(account: BankAccount, statement: Statement) -> list[Gap]:
     """The hole that this statement would leave after the one before it."""
-    first = _span(statement)[0]
+    first, last = _span(statement)
     if statement.opening is None or first is None:
+        return []
+    twin = {"opening_cents": statement.opening, "closing_cents": statement.closing}
+    if account.statements.filter(first_on=first, last_on=last, **twin).exists():
         return []
     before = (
         account.statements.filter(last_on__lte=first, closing_cents__isnull=False)
