@@ -221,3 +221,19 @@ def test_tokens_are_encrypted_anew_and_forgotten_with_the_mailbox(
     mailbox_care.retire(mailbox, actor=camille, on=NOW.date(), now=NOW)
     mailbox.refresh_from_db()
     assert (mailbox.refresh_secret, mailbox.access_secret) == ("", "")
+
+
+def test_a_renewal_under_way_does_not_overwrite_a_new_consent(
+    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = oauth._ask
+    anew = secrets.sealed("refresh-of-the-new-consent")
+
+    def consented_meanwhile(*asked: Any) -> oauth.Tokens:
+        Mailbox.objects.filter(pk=mailbox.pk).update(refresh_secret=anew)
+        return real(*asked)
+
+    monkeypatch.setattr(oauth, "_ask", consented_meanwhile)
+    oauth.access_of(mailbox, at=NOW + timedelta(hours=2))
+    mailbox.refresh_from_db()
+    assert (mailbox.refresh_secret, mailbox.renewing_until) == (anew, None)

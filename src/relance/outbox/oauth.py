@@ -153,8 +153,11 @@ def access_of(mailbox: Mailbox, *, at: datetime) -> str:
 
 
 def _renew(pk: int, at: datetime) -> str:
-    """Ask for the next access and keep it; the turn is given back whatever happens."""
-    changes: dict[str, Any] = {}
+    """Ask for the next access and keep it; the turn is given back whatever happens.
+
+    Nothing is kept in a mailbox that was consented to anew, or removed, in the meantime.
+    """
+    mine = Mailbox.objects.filter(pk=pk)
     try:
         held = Mailbox.objects.get(pk=pk)
         if held.access_secret and held.access_until and held.access_until > at + MARGIN:
@@ -171,9 +174,10 @@ def _renew(pk: int, at: datetime) -> str:
         changes = {"access_secret": sealed(tokens.access), "access_until": tokens.until}
         if tokens.refresh:
             changes["refresh_secret"] = sealed(tokens.refresh)
+        mine.filter(refresh_secret=held.refresh_secret, retired_at=None).update(**changes)
         return tokens.access
     finally:
-        Mailbox.objects.filter(pk=pk).update(renewing_until=None, **changes)
+        mine.update(renewing_until=None)
 
 
 def _ask(key: str, body: str, now: datetime) -> Tokens:
