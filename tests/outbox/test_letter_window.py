@@ -26,13 +26,14 @@ TYPICAL = [
     "BP 12345 ZONE INDUSTRIELLE DES PLAINES",
     "42000 SAINT ETIENNE DU ROUVRAY CEDEX 9",
 ]
+LOGO = f"logos/1/{'b8d961a0' * 4}.png"
 SENDER = {
     "from": [
         "Ateliers Kerdoncuff et Compagnie de la Cornouaille maritime",
         *["quai de l’Odet"] * 9,
     ],
     "legal": ["Société par actions simplifiée au capital de 1 200 000 €, RCS Quimper 552 100 554"],
-    "logo": "logos/a.png",
+    "logo": LOGO,
     "registered": "Lettre recommandée avec avis de réception",
     "references": [["V/Réf.", "C0042"], ["N/Réf.", "118"]],
     "enclosures": ["F-1"],
@@ -79,7 +80,7 @@ def test_the_address_and_nothing_else_stands_in_the_window(
     to: list[str], sender: dict[str, Any]
 ) -> None:
     letter = a_letter(**(sender | {"to": to}))
-    printed = paper.render([letter], at=NOW, logos={"logos/a.png": a_logo()})
+    printed = paper.render([letter], at=NOW, logos={LOGO: a_logo()})
 
     [page] = placed(printed.pdf)
     check(page, to)
@@ -99,7 +100,7 @@ def test_six_lines_stand_at_most_3_7_mm_apart() -> None:
 def test_the_words_of_a_letter_stay_between_its_margins() -> None:
     """C2: 20 mm at the sides; page 2 begins at 38 mm under its running head."""
     letter = a_letter(rows=60, **(SENDER | {"to": TYPICAL}))
-    first, second = placed(paper.render([letter], at=NOW, logos={"logos/a.png": a_logo()}).pdf)
+    first, second = placed(paper.render([letter], at=NOW, logos={LOGO: a_logo()}).pdf)
 
     for page in (first, second):
         assert min(word.left for word in page) >= 19.9
@@ -117,7 +118,7 @@ def test_a_whole_run_of_a_thousand_letters_is_looked_at() -> None:
     for number in range(1_000):
         to = [f"Client {number}", *TYPICAL[1 : 1 + number % 5], "42000 SAINT ETIENNE"]
         letters.append(a_letter(rows=1 + number % 40, **(SENDER | {"to": to})))
-    printed = paper.render(letters, at=NOW, logos={"logos/a.png": a_logo()})
+    printed = paper.render(letters, at=NOW, logos={LOGO: a_logo()})
 
     pages = list(placed(printed.pdf))
     assert len(pages) == printed.pages

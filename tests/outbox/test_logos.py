@@ -91,7 +91,7 @@ def test_whoever_posts_a_letter_its_logo_is_on_it(
 ) -> None:
     """Printed here, by a provider, or as the PDF of a test: the same sheet."""
     settings.MEDIA_ROOT = tmp_path
-    name = default_storage.save("logos/1/a.png", ContentFile(picture("PNG")))
+    name = default_storage.save(f"logos/1/{'a' * 32}.png", ContentFile(picture("PNG")))
     organisation = customer.organisation
     organisation.test_to = "essai@martin.example"
     to = ["Pharmacie Delmas", "12 rue des Halles", "29000 QUIMPER"]

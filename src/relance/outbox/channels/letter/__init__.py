@@ -83,9 +83,11 @@ def _laid_out(
 ) -> Printed:
     asked = sorted({str(letter.get("logo", "")) for letter in letters} & logos.keys())
     names = {name: f"logo-{number}{PurePath(name).suffix}" for number, name in enumerate(asked)}
+    # Short names: an endless one would be broken like a word, and no longer be its own key.
+    bearing = [{**one, "logo": names.get(str(one.get("logo", "")), "")} for one in letters]
     pdf, starts = compiled(
         "letter.typ",
-        {"letters": list(letters), "logos": names},
+        {"letters": bearing, "logos": {name: name for name in names.values()}},
         at=at,
         files={file: logos[name] for name, file in names.items()},
     )
