@@ -63,7 +63,8 @@ def _the_call_is_made(page: Page) -> None:
     button.click()
     expect(page.locator("#panel h2")).to_have_text("Pharmacie Delmas")
     page.get_by_label("Ce qui s’est dit").fill("Chèque posté hier")
-    page.get_by_role("button", name="Appel fait").click()
+    page.get_by_role("radio", name="Joint", exact=True).check()
+    page.get_by_role("button", name="Noter le résultat").click()
     expect(page.locator(".list-table, .empty, main").first).to_be_visible()
     expect(page.get_by_role("link", name="Pharmacie Delmas")).to_have_count(0)
     assert Action.objects.get().note == "Chèque posté hier"
