@@ -296,6 +296,33 @@ def test_a_letter_of_the_to_do_raises_its_level_only_once_the_print_is_confirmed
     assert action.status == Action.Status.DONE
 
 
+def test_what_is_approved_is_what_is_printed_interest_and_indemnity_with_it(
+    organisation: Organisation, formal_notice: Plan, camille: Client
+) -> None:
+    """A10: panel, page and writing page show the sums and grounds of the PDF, from one draft."""
+    Template.objects.update(
+        body="Nous vous mettons en demeure de payer.\n\n{{ tableau_factures }}\n\n{{ signature }}"
+    )
+    action = waiting(
+        organisation, formal_notice, late=20, **ADDRESS, regime="business", siren="552100554"
+    )
+    letter = reverse("action_letter", args=[organisation.slug, action.pk])
+    shown = {
+        "page": page(camille, letter),
+        "panel": page(camille, reverse("action_detail", args=[organisation.slug, action.pk])),
+    }
+    camille.post(letter)
+    kept = Message.objects.get().letter
+    assert kept is not None
+    assert kept["formal"] and kept["sums"], "the law adds something"
+    for where, text in shown.items():
+        for words in (kept["total"][-1], *(one[-1] for one in kept["sums"]), *kept["enclosures"]):
+            assert words in text, (where, words)
+        for note in kept["notes"]:
+            assert note in text, (where, note)
+        assert "Le SIREN de votre organisation n’est pas renseigné." in text, where
+
+
 def test_a_letter_of_the_to_do_without_address_says_so_instead_of_printing(
     organisation: Organisation, formal_notice: Plan, camille: Client
 ) -> None:

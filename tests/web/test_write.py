@@ -324,12 +324,12 @@ def test_what_a_template_encloses_is_ticked_shown_and_sent_with_it(
     url = f"{D}/clients/{customer.pk}/relancer/"
 
     page = camille.get(f"{url}?facture={invoice.pk}&modele={template.pk}")
-    assert page.context["form"].initial["files"] == [terms.pk]
+    assert page.context["form"].initial["pieces"] == [terms.pk]
     assert 'name="rib" id="id_rib" checked' in unescape(page.content.decode())
     empty = camille.get(f"{url}?facture={invoice.pk}")
-    assert empty.context["form"].initial["files"] == []
+    assert empty.context["form"].initial["pieces"] == []
 
-    values = written(facture=invoice.pk, rib="on", files=[terms.pk, form.pk])
+    values = written(facture=invoice.pk, rib="on", pieces=[terms.pk, form.pk])
     read = camille.post(url, values | {"faire": "lire"})
     assert read.context["sheet"]["attachments"] == ["CGV.pdf", "Mandat.pdf", "RIB.pdf"]
     camille.post(url, values | {"faire": "envoyer"})
@@ -338,7 +338,7 @@ def test_what_a_template_encloses_is_ticked_shown_and_sent_with_it(
     assert list(names) == ["CGV.pdf", "Mandat.pdf", "RIB.pdf"]
 
     again = camille.get(f"{url}?facture={invoice.pk}&reprendre={message.pk}")
-    assert again.context["form"].initial["files"] == [terms.pk, form.pk]
+    assert again.context["form"].initial["pieces"] == [terms.pk, form.pk]
     assert again.context["form"].initial["rib"] is True
     camille.post(url, values | {"faire": "modele", "model_name": "Avec pièces"})
     kept = Template.objects.get(name="Avec pièces")
@@ -359,6 +359,6 @@ def test_without_an_iban_no_rib_is_promised_and_files_of_others_are_refused(
     assert page.context["form"].initial["rib"] is False
     assert "Aucun IBAN dans les paramètres" in unescape(page.content.decode())
 
-    values = written(facture=invoice.pk, rib="on", files=[theirs.pk], faire="envoyer")
+    values = written(facture=invoice.pk, rib="on", pieces=[theirs.pk], faire="envoyer")
     camille.post(url, values)
     assert Message.objects.get().files.count() == 0

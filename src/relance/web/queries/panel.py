@@ -1,8 +1,9 @@
 """One action in full: the very text that will leave, who gets it, and why now."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 
@@ -12,7 +13,7 @@ from relance.dunning import services
 from relance.dunning.facts.gather import rules_of
 from relance.dunning.models import Action, Channel, Entry, Step
 from relance.dunning.services.calls import results_of
-from relance.dunning.wording import enclosures, letters, messages, templating
+from relance.dunning.wording import enclosures, formal_notice, letters, messages, templating
 from relance.dunning.wording.sheet import fragment
 from relance.dunning.wording.sms import number_of, shortened
 from relance.engine import model as engine
@@ -43,6 +44,10 @@ class Sheet(NamedTuple):
     html: str
     text: str
     attachments: list[str]
+    letter: dict[str, Any] | None = None
+    """What the printer lays out, when it is a letter: the same data, computed once."""
+    lacks: Sequence[str] = ()
+    """What a mise en demeure would not say, as sentences."""
 
 
 class Because(NamedTuple):
@@ -167,7 +172,10 @@ def panel(access: Access, action: Action, *, on: date) -> Panel:
         shown.code = "NO_TEMPLATE"
         shown.refusal = _("Aucun modèle n’est associé à ce niveau : choisissez-en un.")
         return shown
-    shown.sheet = sheet(access, book, wanted, on, signature=_signature(shown, access.user))
+    signature = _signature(shown, access.user)
+    shown.sheet = sheet(access, book, wanted, on, signature=signature)
+    if shown.is_letter:
+        _read_letter(shown, book, wanted, on, signature)
     if shown.is_sms:
         _read_sms(shown, book)
     if shown.is_letter and not letters.address_lines(action.customer):
@@ -178,6 +186,20 @@ def panel(access: Access, action: Action, *, on: date) -> Panel:
         shown.code = "NO_RECIPIENT"
         shown.refusal = _("Ce client n’a aucune adresse e-mail valable.")
     return shown
+
+
+def _read_letter(
+    shown: Panel, book: messages.Book, wanted: messages.Wanted, on: date, signature: str
+) -> None:
+    """The letter itself: what is approved is what is printed, the law's amounts with it (A10)."""
+    if shown.sheet is None:
+        return
+    registered = shown.action.channel == Channel.REGISTERED_LETTER
+    letter = messages.letter(book, wanted, on, signature=signature, registered=registered)
+    lacks = (
+        formal_notice.lacks_of(book.organisation, shown.action.customer) if letter["formal"] else []
+    )
+    shown.sheet = shown.sheet._replace(letter=letter, lacks=lacks)
 
 
 def _read_sms(shown: Panel, book: messages.Book) -> None:
@@ -223,7 +245,7 @@ def sheet(
         .values_list("number", "document")
     )
     names = [attached_name(number, path) for number, path in documents]
-    if wanted.action.channel == Channel.EMAIL:
+    if wanted.action.channel == "email":
         step = (int(wanted.action.plan), wanted.action.level)
         names += book.enclosed.get(step, enclosures.NOTHING).names(organisation)
     return Sheet(

@@ -59,7 +59,7 @@ class WriteForm(WordsForm):
         help_text=lazy("Plusieurs adresses\u00a0: séparez-les par une virgule."),
     )
     rib = forms.BooleanField(label=lazy("Joindre le RIB"), required=False)
-    files = forms.ModelMultipleChoiceField(
+    pieces = forms.ModelMultipleChoiceField(
         label=lazy("Pièces jointes"),
         queryset=OwnFile.objects.none(),
         required=False,
@@ -77,20 +77,20 @@ class WriteForm(WordsForm):
     ) -> None:
         super().__init__(*args, senders=senders, **kwargs)
         offered = own_files.offered(organisation)
-        self.fields["files"].queryset = offered  # type: ignore[attr-defined]
+        self.fields["pieces"].queryset = offered  # type: ignore[attr-defined]
         if not offered.exists():
-            del self.fields["files"]
+            del self.fields["pieces"]
         if not organisation.iban:
             self.fields["rib"].disabled = True
             self.fields["rib"].help_text = _("Aucun IBAN dans les paramètres de l’entreprise.")
         self.fields["body"].widget.attrs["rows"] = 8
         if method.channel == Channel.LETTER:
-            for name in ("to", "sender", "copy", "rib", "files"):
+            for name in ("to", "sender", "copy", "rib", "pieces"):
                 self.fields.pop(name, None)
 
-    def clean_files(self) -> QuerySet[OwnFile]:
+    def clean_pieces(self) -> QuerySet[OwnFile]:
         """Together they leave room for the invoices."""
-        chosen: QuerySet[OwnFile] = self.cleaned_data["files"]
+        chosen: QuerySet[OwnFile] = self.cleaned_data["pieces"]
         if sum(one.size for one in chosen) > own_files.MOST_TOGETHER:
             raise forms.ValidationError(
                 _("Ensemble, ces fichiers pèsent plus de 5 Mo\u00a0: gardez-en moins.")
@@ -101,7 +101,7 @@ class WriteForm(WordsForm):
     def enclosed(self) -> enclosures.Enclosed:
         """What one ticked; valid forms alone."""
         data = self.cleaned_data
-        return enclosures.Enclosed(tuple(data.get("files", ())), bool(data.get("rib")))
+        return enclosures.Enclosed(tuple(data.get("pieces", ())), bool(data.get("rib")))
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def customer_write(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         "body": words.body,
         "copy": access.user.receives_copy,
         "rib": enclosed.with_rib and bool(access.organisation.iban),
-        "files": [one.pk for one in enclosed.files],
+        "pieces": [one.pk for one in enclosed.files],
     }
     form = desk.form(initial=initial)
     return _page(request, desk, form)
