@@ -7,6 +7,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from relance.accounts.models import Organisation, User
 from relance.dunning.models import Channel, Template
@@ -362,3 +363,31 @@ def test_without_an_iban_no_rib_is_promised_and_files_of_others_are_refused(
     values = written(facture=invoice.pk, rib="on", pieces=[theirs.pk], faire="envoyer")
     camille.post(url, values)
     assert Message.objects.get().files.count() == 0
+
+
+def test_a_second_message_about_the_same_invoices_within_minutes_is_asked_about_once(
+    camille: Client, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two tabs, or two people: the second reads who wrote and when, then sends all the same."""
+    invoice, other = (make_invoice(customer, name, days_ago(12)) for name in ("F1", "F2"))
+    url = f"{D}/clients/{customer.pk}/relancer/"
+    values = written(facture=invoice.pk, faire="envoyer")
+    assert camille.post(url, values | {"cle": "a"}).status_code == 302
+    first = Message.objects.get()
+
+    asked = camille.post(url, values | {"cle": "b"})
+    text = unescape(asked.content.decode())
+    hour = timezone.localtime(first.made_at).strftime("%H:%M")
+    said = f"{first.made_by} a écrit à ce client à {hour} au sujet de ces factures."
+    assert asked.status_code == 409
+    assert said in text
+    assert "Envoyer quand même" in text
+    assert "Bonjour," in text, "the words are still there"
+    assert Message.objects.count() == 1
+
+    assert camille.post(url, values | {"cle": "c", "facture": other.pk}).status_code == 302
+    assert camille.post(url, values | {"cle": "b", "vu": first.pk}).status_code == 302
+    assert Message.objects.count() == 3
+
+    monkeypatch.setattr("relance.accounts.clock.now", lambda: NOW + timedelta(minutes=11))
+    assert camille.post(url, values | {"cle": "d"}).status_code == 302

@@ -5,12 +5,14 @@ from the key, and the database keeps Message-IDs unique. Whoever opens the form 
 write the same words again: that is another act.
 """
 
+from collections.abc import Collection
+from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import uuid4
 
 from relance.accounts.models import Organisation, User
 from relance.outbox.models import Message, Status
-from relance.outbox.services import domain_of
+from relance.outbox.services import VOID, domain_of
 
 
 def new_key() -> str:
@@ -28,6 +30,27 @@ def already_sent(organisation: Organisation, ref: str) -> Message | None:
     """What the same form has sent before; not what was called back since, which may leave anew."""
     sent = Message.objects.filter(organisation=organisation, message_ref=ref)
     return sent.exclude(status=Status.CANCELLED).first()
+
+
+AGAIN = timedelta(minutes=10)
+"""So soon a second message by hand about the same invoices is rarely meant."""
+
+
+def just_written(
+    organisation: Organisation, customer_id: int, invoice_ids: Collection[int], *, now: datetime
+) -> Message | None:
+    """The last message that a person wrote to this customer less than `AGAIN` before `now`.
+
+    Only about one of these invoices, and not what reached nobody.
+    """
+    written = Message.objects.filter(
+        organisation=organisation,
+        customer_id=customer_id,
+        made_by__isnull=False,
+        made_at__gt=now - AGAIN,
+        lines__invoice_id__in=invoice_ids,
+    ).exclude(status__in=VOID)
+    return written.select_related("made_by").order_by("-made_at", "-pk").first()
 
 
 def is_taken(ref: str) -> bool:

@@ -19,6 +19,21 @@ from relance.outbox.models import Message
 from relance.outbox.services import Draft
 
 
+class WrittenError(Exception):
+    """A person wrote to this customer about these invoices a few minutes ago: `message`."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(message.pk)
+        self.message = message
+
+
+def _refuse_second(draft: Draft, seen: int | None, now: datetime) -> None:
+    ids = [line.invoice_id for line in draft.lines]
+    before = once.just_written(draft.organisation, draft.debtor_id, ids, now=now)
+    if before is not None and before.pk != seen:
+        raise WrittenError(before)
+
+
 @transaction.atomic
 def write_to(
     customer: Customer,
@@ -34,10 +49,14 @@ def write_to(
     sender_key: str = "",
     enclosed: enclosures.Enclosed = enclosures.NOTHING,
     form_key: str = "",
+    seen: int | None = None,
 ) -> Message:
     """A message between two steps about these invoices (S3-16): a contact, no level.
 
     The form of `form_key` (`outbox.once`), sent again, gives the message that it has sent.
+
+    Raises WrittenError when somebody wrote to him about these invoices just before, unless
+    `seen` is the key of that message: whoever has read of it may send all the same.
 
     `sender_key` is a choice of `mailboxes.senders` (S4-06), by default the first. A letter
     (S2-01) waits to be printed; it needs a postal address instead of recipients. `enclosed` goes
@@ -58,11 +77,14 @@ def write_to(
     )
     if not draft.recipients and not draft.letter:
         raise Refused(_("Ce client n’a aucune adresse e-mail valable."), "NO_RECIPIENT")
+    Customer.objects.select_for_update().get(pk=customer.pk)  # of two people, one comes second
     if not form_key:
+        _refuse_second(draft, seen, now)
         return queue_one(draft, now=now)
     ref = once.ref_of(form_key, actor=actor, about=customer.pk, sender=draft.sender)
     if sent := once.already_sent(customer.organisation, ref):
         return sent
+    _refuse_second(draft, seen, now)
     try:
         return queue_one(replace(draft, ref="" if once.is_taken(ref) else ref), now=now)
     except Refused:

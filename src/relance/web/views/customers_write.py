@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -22,6 +23,7 @@ from relance.dunning.models import Channel, Template
 from relance.dunning.queries import look_at
 from relance.dunning.services.plans import save_template
 from relance.dunning.services.undo import cancel_message
+from relance.dunning.services.writing import WrittenError
 from relance.dunning.wording import enclosures, letters, templating
 from relance.dunning.wording import messages as writing
 from relance.dunning.wording.sheet import fragment
@@ -268,7 +270,7 @@ def _page(request: HttpRequest, desk: Desk, form: WriteForm, **extra: Any) -> Ht
     }
     htmx: Any = getattr(request, "htmx", None)
     name = "customers/_sheet.html" if htmx and htmx.target == "sheet" else "customers/write.html"
-    status = 422 if form.errors and not htmx else 200
+    status = 422 if form.errors and not htmx else 409 if "before" in extra else 200
     return render(request, name, context, status=status)
 
 
@@ -285,15 +287,37 @@ def _posted(request: HttpRequest, desk: Desk) -> HttpResponse:
     try:
         said = _said(request, desk, words, data) | {"enclosed": form.enclosed}
         if deed == "envoyer":
-            key = request.POST.get("cle", "")
-            return _sent(request, desk, dunning.write_to(desk.customer, **said, form_key=key))
+            return _sent(request, desk, _sends(request, desk, said))
         draft = dunning.preview_to(desk.customer, **said)
     except dunning.Refused as refused:
         return _page(request, desk, form, refusal=str(refused))
+    except WrittenError as before:
+        return _page(request, desk, form, before=_before(before.message))
     if deed == "pdf" and draft.letter:
         pdf = print_runs.preview(draft.letter, now=moment(request))
         return HttpResponse(pdf, content_type="application/pdf")
     return _page(request, desk, form, sheet=sheet(draft, desk.chosen))
+
+
+def _sends(request: HttpRequest, desk: Desk, said: dict[str, Any]) -> Message:
+    """The message, once for each time the form was shown; WrittenError asks whether to, once."""
+    seen = request.POST.get("vu", "")
+    return dunning.write_to(
+        desk.customer,
+        **said,
+        form_key=request.POST.get("cle", ""),
+        seen=int(seen[:18]) if seen.isdecimal() else None,
+    )
+
+
+def _before(message: Message) -> dict[str, Any]:
+    """Who wrote to this customer just before, and when."""
+    at = timezone.localtime(message.made_at)
+    words = _("%(who)s a écrit à ce client à %(hour)s au sujet de ces factures.")
+    return {
+        "pk": message.pk,
+        "said": words % {"who": message.made_by, "hour": at.strftime("%H:%M")},
+    }
 
 
 def _said(
