@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urljoin
 
+from exchange_shots import EXCHANGES
 from guide_shots import GUIDE, README
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -40,7 +41,7 @@ for (const field of document.querySelectorAll("input[type=date]")) {
 """Fields of dates follow the language of the browser, which is seldom French where this runs."""
 COLOURS = 200
 MOST_BYTES = 120_000
-FOLDERS = ((DOCS / "images", README), (DOCS / "guide" / "images", GUIDE))
+FOLDERS = ((DOCS / "images", README), (DOCS / "guide" / "images", (*GUIDE, *EXCHANGES)))
 LOGIN, PASSWORD = "c.legoff@kerdoncuff.example", "kerdoncuff"
 
 
@@ -81,12 +82,15 @@ def look(url: str, names: Sequence[str]) -> None:
     executable = next((found for name in NAMES if (found := shutil.which(name))), None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        home, cookies = log_in(browser, url)
+        doors = {"": log_in(browser, url, LOGIN)}
         for folder, shots in FOLDERS:
             folder.mkdir(parents=True, exist_ok=True)
             for shot in shots:
                 if names and shot.name not in names:
                     continue
+                if shot.login not in doors:
+                    doors[shot.login] = log_in(browser, url, shot.login)
+                home, cookies = doors[shot.login]
                 context = browser.new_context(
                     viewport={"width": shot.width, "height": shot.height},
                     color_scheme="dark" if shot.scheme == "dark" else "light",
@@ -107,15 +111,15 @@ def look(url: str, names: Sequence[str]) -> None:
         raise SystemExit(f"not taken: {', '.join(missed)}")
 
 
-def log_in(browser: Browser, url: str) -> "tuple[str, dict[str, object]]":
-    """The address of the dossier, and the cookies of somebody who came through the door."""
+def log_in(browser: Browser, url: str, login: str) -> "tuple[str, dict[str, object]]":
+    """Where one comes in, and the cookies of somebody who came through the door."""
     context = browser.new_context(locale="fr-FR")
     page = context.new_page()
     page.goto(url)
-    page.get_by_label("Adresse e-mail").fill(LOGIN)
+    page.get_by_label("Adresse e-mail").fill(login)
     page.get_by_label("Mot de passe").fill(PASSWORD)
     page.keyboard.press("Enter")
-    page.wait_for_url("**/d/**")
+    page.wait_for_url(re.compile("/(d|cabinet)/"))
     return page.url, dict(context.storage_state())
 
 

@@ -15,7 +15,8 @@ Gesture = Callable[[Page], None]
 class Shot(NamedTuple):
     """A page by its address in the dossier, then what a person does there.
 
-    `part` is the CSS address of the piece to keep, when it is not the whole window.
+    `part` is the CSS address of the piece to keep, when it is not the whole window; `login` who
+    looks, when it is not the one who chases.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Shot(NamedTuple):
     width: int = 1280
     height: int = 800
     scheme: str = "light"
+    login: str = ""
 
 
 def rest(page: Page) -> None:
