@@ -4,6 +4,7 @@ import io
 import zipfile
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -91,6 +92,29 @@ def test_a_double_click_or_two_people_make_one(camille: Client, late: Customer) 
     assert again.status_code == 409
     assert "Camille Le Goff a déjà demandé ce dossier" in again.content.decode()
     assert Recovery.objects.count() == 1
+
+
+def test_a_page_kept_open_makes_no_second_dossier_and_says_who_made_the_first(
+    camille: Client, late: Customer
+) -> None:
+    """Two tabs: the second is told who handed him over, to whom and when; it may then insist."""
+    assert 'name="vu" value="0"' in camille.get(address(late)).content.decode()
+    camille.post(address(late), {"sortir": "1", "a": "Maître Kerjean", "vu": "0"})
+    building.work(lambda: NOW)
+    first = Recovery.objects.get()
+
+    second = camille.post(address(late), {"sortir": "1", "a": "", "vu": "0"})
+    words = second.content.decode()
+    assert second.status_code == 409
+    assert "Camille Le Goff l’a déjà remis à Maître Kerjean le" in words
+    hour = first.made_at.astimezone(ZoneInfo(first.organisation.timezone)).strftime("%H:%M")
+    assert f"à {hour}" in words
+    first.refresh_from_db()
+    assert (Recovery.objects.count(), first.taken_back_at) == (1, None)
+
+    assert f'name="vu" value="{first.pk}"' in words
+    assert camille.post(address(late), {"sortir": "1", "vu": str(first.pk)}).status_code == 302
+    assert Recovery.objects.count() == 2
 
 
 def test_without_the_tick_the_chase_goes_on(camille: Client, late: Customer) -> None:

@@ -7,6 +7,7 @@ is cancelled, what was to be done is withdrawn. The file is gathered afterwards 
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet, Sum
@@ -17,6 +18,7 @@ from relance.dunning.daily.hooks import ended
 from relance.dunning.daily.refreshing import refresh
 from relance.dunning.models import Action, Recovery
 from relance.dunning.services.common import Refused
+from relance.engine import wording
 from relance.history import services as history
 from relance.history.models import Event
 from relance.history.services import Fact
@@ -86,7 +88,7 @@ def recoveries(customer: Customer) -> QuerySet[Recovery]:
     """His dossiers, the newest first."""
     return (
         Recovery.objects.filter(organisation=customer.organisation_id, customer=customer)
-        .select_related("made_by", "taken_back_by")
+        .select_related("organisation", "made_by", "taken_back_by")
         .order_by("-pk")
     )
 
@@ -117,11 +119,13 @@ def ask(
     actor: User,
     on: date,
     now: datetime,
+    seen: int | None = None,
 ) -> Recovery:
     """Ask for the dossier of a customer on a local date; with `leaves` he leaves the chase now.
 
     Refused when one is being gathered already, or when there is no invoice to tell of: of two
-    people, or two clicks, one gets it.
+    people, or two clicks, one gets it. With `seen`, the key of the newest dossier that the page
+    showed (0 for none), a page kept open makes no other beside one that it does not know of.
     """
     locked = Customer.objects.select_for_update().get(pk=customer.pk)
     at_work = recoveries(locked).filter(status__in=[Recovery.Status.ASKED, Recovery.Status.RUNNING])
@@ -130,6 +134,9 @@ def ask(
         raise Refused(
             _("%(who)s a déjà demandé ce dossier : il se prépare.") % {"who": who}, "AT_WORK"
         )
+    newest = recoveries(locked).first()
+    if seen is not None and newest is not None and newest.pk != seen:
+        raise Refused(_made_words(newest), "MADE")
     if not Invoice.objects.filter(customer=locked).exists():
         raise Refused(_("Ce client n’a aucune facture : il n’y a rien à recouvrer."), "NO_INVOICE")
     before = handed(locked)
@@ -152,6 +159,28 @@ def ask(
         _leave(locked, recovery, actor=actor, on=on, now=now)
     customer.excluded = locked.excluded
     return recovery
+
+
+def _made_words(recovery: Recovery) -> str:
+    """Who made it and when, in the organisation's time."""
+    at = recovery.made_at.astimezone(ZoneInfo(recovery.organisation.timezone))
+    values = {
+        "who": recovery.made_by or _("Quelqu’un"),
+        "day": wording.date_words(at.date(), _),
+        "hour": at.strftime("%H:%M"),
+        "to": recovery.handed_to,
+    }
+    if recovery.leaves and recovery.handed_to:
+        words = _(
+            "%(who)s l’a déjà remis à %(to)s le %(day)s à %(hour)s\u00a0: voyez le dossier "
+            "ci-dessous avant d’en constituer un autre."
+        )
+    else:
+        words = _(
+            "%(who)s a déjà constitué ce dossier le %(day)s à %(hour)s\u00a0: voyez-le "
+            "ci-dessous avant d’en constituer un autre."
+        )
+    return words % values
 
 
 def _leave(customer: Customer, recovery: Recovery, *, actor: User, on: date, now: datetime) -> None:

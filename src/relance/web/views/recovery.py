@@ -31,7 +31,7 @@ def recovery(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     if request.method != "POST":
         return _show(request, access, customer)
     access.require(DunningRole.FINANCE)
-    leaves = request.POST.get("sortir") == "1"
+    leaves, seen = request.POST.get("sortir") == "1", request.POST.get("vu", "")
     try:
         handing.ask(
             customer=customer,
@@ -41,6 +41,7 @@ def recovery(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
             actor=access.user,
             on=today_of(request, access),
             now=moment(request),
+            seen=int(seen[:18]) if seen.isdecimal() else None,
         )
     except Refused as no:
         return _show(request, access, customer, refusal=str(no))
@@ -64,6 +65,7 @@ def _show(
         "owed": [(french.money(cents, currency), n) for currency, cents, n in told.owed],
         "handed": handing.handed(customer),
         "rows": [_row(access, one) for one in found],
+        "newest": found[0].pk if found else 0,
         "at_work": any(_is_at_work(one) for one in found),
         "may": access.dunning >= DunningRole.FINANCE,
         "refusal": refusal,
