@@ -139,6 +139,8 @@ def test_all_that_is_known_of_a_customer_is_in_one_file(
     invoice = make_invoice(customer, "F-1", TODAY - timedelta(days=60), 1_000_00)
     invoice.document.save("f.pdf", ContentFile(PDF))
     mail = mail_with_evidence(customer, invoice)
+    digest = hashlib.sha256(envelope(mail, at=left_at(mail)).data).hexdigest()
+    Message.objects.filter(pk=mail.pk).update(handed_sha256=digest)
     message_about(customer, invoice, status=Status.CANCELLED)
     message_about(customer, invoice, diverted_to="essai@kerdoncuff.example")
     pack = built(ask(customer, owner))
@@ -165,6 +167,7 @@ def test_all_that_is_known_of_a_customer_is_in_one_file(
     index = pack.read("index.html").decode()
     assert "Me Le Bihan" in index
     assert "Les notes internes ne sont pas jointes." in index
+    assert "Le message à l’octet près, Vos factures échues" in index
     rows = CalamineWorkbook.from_filelike(io.BytesIO(pack.read("releve.xlsx")))
     assert "F-1" in [row[0] for row in rows.get_sheet_by_index(1).to_python()]
     pack.extractall(tmp_path / "out")
@@ -176,6 +179,23 @@ def test_all_that_is_known_of_a_customer_is_in_one_file(
         check=False,
     )
     assert checked.returncode == 0, checked.stderr
+
+
+def test_a_mail_that_is_not_what_left_any_more_is_named(customer: Customer, owner: User) -> None:
+    """A9: the PDF of its invoice was replaced since; its first sending came back."""
+    invoice = make_invoice(customer, "F-1", TODAY - timedelta(days=60), 1_000_00)
+    invoice.document.save("f.pdf", ContentFile(PDF))
+    mail = mail_with_evidence(customer, invoice)
+    mail.handed_sha256 = hashlib.sha256(envelope(mail, at=left_at(mail)).data).hexdigest()
+    mail.save()
+    mail.tries.update(message_ref="<premier@kerdoncuff.example>", sha256="ab" * 32)
+    invoice.document.save("f.pdf", ContentFile(PDF + b" corrigee"))
+    index = built(ask(customer, owner)).read("index.html").decode()
+    assert "n’est pas à l’octet près celui qui est parti" in index
+    assert mail.handed_sha256 in index
+    assert "Le message reconstitué, différent de celui qui est parti" in index
+    assert "premier@kerdoncuff.example" in index
+    assert "Le message à l’octet près" not in index
 
 
 def test_notes_stay_inside_unless_one_wants_them(customer: Customer, owner: User) -> None:

@@ -1,6 +1,7 @@
 """What left can be built again to the last byte: the message kept is the message sent (A9)."""
 
 from collections.abc import Callable
+from hashlib import sha256
 
 import pytest
 from django.utils import timezone
@@ -39,4 +40,5 @@ def test_the_file_of_a_message_is_what_the_server_was_given(
         stored = claims.whole(Message.objects.filter(pk=message.pk)).get()
         again = envelope(stored, at=left_at(stored)).data
     assert stored.status == Status.SENT
+    assert stored.handed_sha256 == sha256(again).hexdigest()
     assert mail.path.read_bytes().replace(b"\r\n", b"\n").endswith(again.replace(b"\r\n", b"\n"))

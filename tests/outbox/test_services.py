@@ -198,6 +198,22 @@ def test_a_failed_message_is_tried_again_under_a_new_id(
     assert message.lines.get().live
 
 
+def test_the_tries_of_a_message_that_came_back_keep_the_message_id_they_left_under(
+    queue_one: QueueOne, invoice: Invoice
+) -> None:
+    """A9: sent again it gets another one; what the first sending was stays known."""
+    message = in_state(queue_one(invoice), "bounced", handed_sha256="ab" * 32)
+    old = message.message_ref
+    for outcome in ("temporary", "sent"):
+        Attempt.objects.create(
+            organisation=message.organisation, message=message, at=NOW, worker="w", outcome=outcome
+        )
+    services.retry(message=message, now=NOW)
+    tries = message.tries.order_by("pk").values_list("message_ref", "sha256")
+    assert list(tries) == [(old, ""), (old, "ab" * 32)]
+    assert message.handed_sha256 == ""
+
+
 def test_a_failed_message_whose_step_was_queued_anew_is_not_tried_again(
     queue_one: QueueOne, invoice: Invoice
 ) -> None:

@@ -18,7 +18,7 @@ from relance.outbox import diversion, identity, provider_care
 from relance.outbox.models import WAITING, Attempt, Message, MessageInvoice, Status
 
 HANDING = (
-    "UPDATE outbox_message SET handed_at = %s, diverted_to = %s"
+    "UPDATE outbox_message SET handed_at = %s, diverted_to = %s, handed_sha256 = %s"
     " WHERE id = %s AND claimed_by = %s AND status = 'sending' AND handed_at IS NULL"
     " AND EXISTS (SELECT 1 FROM accounts_organisation o"
     " WHERE o.id = outbox_message.organisation_id AND o.test_to = %s)"
@@ -99,7 +99,8 @@ def claim(*, worker: str, at: datetime, limit: int, channels: Sequence[str]) -> 
 def mark_handing(*, message: Message, worker: str, at: datetime) -> None:
     """The point of no return comes next. Raises ClaimLostError: then nothing may leave.
 
-    So it is when the test mode was switched since the bytes were made (`diversion`).
+    So it is when the test mode was switched since the bytes were made (`diversion`). The digest
+    of these bytes (`handed_sha256`) is kept by the same statement.
 
     Nor may anything when the database does not answer; it may have kept the mark nevertheless,
     so that this process remembers the truth for `abandon`.
@@ -107,7 +108,7 @@ def mark_handing(*, message: Message, worker: str, at: datetime) -> None:
     forget(worker, message.pk)
     to = message.diverted_to
     try:
-        marked = _mark(HANDING, at, to, message.pk, worker, to)
+        marked = _mark(HANDING, at, to, message.handed_sha256, message.pk, worker, to)
     except UNREACHABLE:
         _known.setdefault(worker, {})[message.pk] = None
         raise

@@ -142,13 +142,15 @@ def _ready(batch: _Batch, messages: list[Message]) -> list[Message]:
 
 
 def _deliver(batch: _Batch, message: Message) -> None:
-    def hand_over() -> None:
-        claims.mark_handing(message=message, worker=batch.worker, at=batch.now())
-
     try:
         leaving = diversion.as_it_leaves(message, at=batch.now())
         if leaving is None:
             return
+
+        def hand_over() -> None:
+            message.handed_sha256 = leaving.handed_sha256
+            claims.mark_handing(message=message, worker=batch.worker, at=batch.now())
+
         line = batch.line(leaving.channel)
         receipt = line.deliver(leaving, at=batch.now(), hand_over=hand_over)
     except DeliveryError as error:

@@ -226,6 +226,9 @@ class Message(models.Model):
     handed_at = models.DateTimeField(
         null=True, help_text="Set just before the point of no return of the present claim."
     )
+    handed_sha256 = models.CharField(
+        max_length=64, blank=True, help_text="Of the e-mail's bytes; set with `handed_at`."
+    )
     attempts = models.PositiveSmallIntegerField(default=0)
     sent_at = models.DateTimeField(null=True, help_text="The other side took it.")
     ended_at = models.DateTimeField(null=True, help_text="When it reached its present end.")
@@ -351,6 +354,12 @@ class Attempt(models.Model):
     outcome = models.CharField(max_length=10, choices=Outcome.choices)
     code = models.PositiveSmallIntegerField(null=True)
     answer = models.TextField(blank=True)
+    message_ref = models.CharField(
+        max_length=200, blank=True, help_text="Its Message-ID; empty: the message's present one."
+    )
+    sha256 = models.CharField(
+        max_length=64, blank=True, help_text="Of what left then, when it left again since."
+    )
 
 
 class OwnFile(models.Model):

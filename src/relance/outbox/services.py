@@ -28,6 +28,7 @@ from relance.outbox.models import POSTED as POSTED
 from relance.outbox.models import (
     VOID,
     WAITING,
+    Attempt,
     Mailbox,
     Message,
     MessageInvoice,
@@ -401,13 +402,14 @@ def reworded(letter: Mapping[str, Any], subject: str, text: str) -> dict[str, An
 def retry(*, message: Message, now: datetime) -> None:
     """Try again from now: a failed or bounced message, or one that waits for its next try.
 
-    It gets a new Message-ID, for the other side may know the old one, and leaves from elsewhere
-    when its mailbox was removed meanwhile. Raises StepAlreadyQueuedError when the same step has
-    been queued anew since.
+    It gets a new Message-ID, for the other side may know the old one, which stays on its tries;
+    it leaves from elsewhere when its mailbox was removed meanwhile. Raises StepAlreadyQueuedError
+    when the same step has been queued anew since.
     """
     try:
         with transaction.atomic():
             MessageInvoice.objects.filter(message=message, live=False).update(live=True)
+            _name_tries(message)
             _change(
                 message,
                 [Status.FAILED, Status.BOUNCED, Status.RETRYING],
@@ -418,10 +420,22 @@ def retry(*, message: Message, now: datetime) -> None:
                 ended_at=None,
                 recorded=False,  # the entries of one that came back are void: it gets new ones
                 message_ref=new_message_ref(message.sender),
+                handed_sha256="",
                 **elsewhere(message),
             )
     except IntegrityError as taken:
         raise StepAlreadyQueuedError from taken
+
+
+def _name_tries(message: Message) -> None:
+    """Its tries keep the Message-ID under which they were made, the last that left its digest."""
+    stored = Message.objects.filter(pk=message.pk).values_list("message_ref", "handed_sha256")
+    ref, digest = stored.get()
+    tries = Attempt.objects.filter(message=message, message_ref="")
+    left = tries.filter(outcome__in=[Attempt.Outcome.SENT, Attempt.Outcome.UNCERTAIN])
+    last = left.order_by("-at", "-pk").values_list("pk", flat=True)
+    tries.filter(pk__in=list(last[:1])).update(sha256=digest)
+    tries.update(message_ref=ref)
 
 
 def mark_sent(*, message: Message, now: datetime) -> None:

@@ -7,6 +7,7 @@ a hole that is named is worth more than none.
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -164,7 +165,8 @@ def _as_it_left(context: Context, folder: str, message: Message, what: str) -> l
     if message.channel != "email":
         return []
     data = envelope(message, at=left_at(message)).data
-    context.pack.add(folder, "message.eml", data, f"{_('Le message à l’octet près')}, {what}")
+    told = _compared(context, message, sha256(data).hexdigest(), what)
+    context.pack.add(folder, "message.eml", data, f"{told}, {what}")
     lines = [] if message.by_link else list(message.lines.all())
     return [
         *(
@@ -174,6 +176,42 @@ def _as_it_left(context: Context, folder: str, message: Message, what: str) -> l
         ),
         *(one.name for one in message.files.all()),
     ]
+
+
+def _compared(context: Context, message: Message, digest: str, what: str) -> str:
+    """What the rebuilt mail is called in the index; the gaps name one that is not what left.
+
+    The digest of the bytes that left was kept with the mark of their departure. Mails that left
+    before it was kept are said to be rebuilt, no more.
+    """
+    day = message.on.isoformat()
+    for earlier in message.tries.exclude(sha256="").order_by("at", "pk"):
+        context.gaps.append(
+            _(
+                "Le message du %(day)s « %(what)s » est parti une première fois le %(at)s sous le "
+                "Message-ID %(ref)s (SHA-256 %(digest)s) ; seul le dernier envoi est joint."
+            )
+            % {
+                "day": day,
+                "what": what,
+                "at": sheets.moment(earlier.at, message.organisation),
+                "ref": earlier.message_ref,
+                "digest": earlier.sha256,
+            }
+        )
+    if not message.handed_sha256:
+        return _("Le message reconstitué")
+    if message.handed_sha256 == digest:
+        return _("Le message à l’octet près")
+    context.gaps.append(
+        _(
+            "Le message du %(day)s « %(what)s » joint ici n’est pas à l’octet près celui qui est "
+            "parti (SHA-256 %(digest)s) : un de ses fichiers, peut-être le PDF d’une facture, a "
+            "été remplacé depuis."
+        )
+        % {"day": day, "what": what, "digest": message.handed_sha256}
+    )
+    return _("Le message reconstitué, différent de celui qui est parti")
 
 
 def _mails(context: Context, folder: str, found: Any) -> None:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
+from relance.accounts.models import Organisation
 from relance.outbox.channels.letter.typeset import compiled
 from relance.outbox.models import Attempt, Inbound, Message, Status, Tracking
 
@@ -46,6 +47,7 @@ def facts(message: Message, attached: Iterable[str], answers: Iterable[Inbound])
         (_("Parti le"), _moment(message.sent_at or message.handed_at, zone)),
         (_("État"), str(Status(message.status).label)),
         (_("Message-ID"), message.message_ref if message.channel == "email" else ""),
+        (_("SHA-256"), message.handed_sha256),
         (_("Référence du prestataire"), message.provider_ref),
         (_("Joint"), ", ".join(attached)),
     ]
@@ -55,7 +57,7 @@ def facts(message: Message, attached: Iterable[str], answers: Iterable[Inbound])
         "text": "" if message.letter else message.text[:MOST_TEXT],
         "proof_title": _("Preuve de l’envoi"),
         "proofs": [
-            *(_attempt(one, zone) for one in message.tries.order_by("at", "pk")),
+            *(_attempt(one, zone, message.channel) for one in message.tries.order_by("at", "pk")),
             *(_tracking(one, zone) for one in message.tracking.order_by("at", "pk")),
         ],
         "answers_title": _("Ce qui est revenu"),
@@ -69,8 +71,15 @@ def _moment(at: datetime | None, zone: ZoneInfo) -> str:
     return at.astimezone(zone).strftime("%d/%m/%Y %H:%M:%S %Z") if at else ""
 
 
-def _attempt(one: Attempt, zone: ZoneInfo) -> list[str]:
-    said = " ".join(filter(None, [str(one.code or ""), one.answer]))
+def moment(at: datetime, organisation: Organisation) -> str:
+    """Date and time to the second, in the zone of the dossier."""
+    return _moment(at, ZoneInfo(organisation.timezone))
+
+
+def _attempt(one: Attempt, zone: ZoneInfo, channel: str) -> list[str]:
+    """When, what, and the answer; with its Message-ID when it is not the message's any more."""
+    ref = one.message_ref if channel == "email" else ""
+    said = " ".join(filter(None, [str(one.code or ""), one.answer, ref]))
     return [_moment(one.at, zone), str(Attempt.Outcome(one.outcome).label), said]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from hashlib import sha256
 
 from relance.outbox.channels.base import DeliveryError, Receipt
 from relance.outbox.channels.email.lines import Way, line_of
@@ -20,8 +21,12 @@ class EmailChannel:
         self._lines: dict[int | None, Way] = {}
 
     def deliver(self, message: Message, *, at: datetime, hand_over: Callable[[], None]) -> Receipt:
-        """See Channel; an error that is `unreachable` speaks of the message's mailbox alone."""
+        """See Channel; an error that is `unreachable` speaks of the message's mailbox alone.
+
+        Sets `handed_sha256`, which `hand_over` keeps.
+        """
         letter = envelope(message, at=message.claimed_at or at)  # so that it can be built again
+        message.handed_sha256 = sha256(letter.data).hexdigest()
         return self._line(message.mailbox, at).deliver(letter, hand_over=hand_over)
 
     def close(self) -> None:
