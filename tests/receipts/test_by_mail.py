@@ -185,7 +185,7 @@ def test_the_completed_excel_in_answer_to_the_request_is_read_line_by_line(
     assert [line[1] for line in sheet["lines"]] == ["accepted", "refused", "empty"]
     assert Answer.objects.get().note == "perdu"
     notice = Notice.objects.get()
-    assert notice.subject == "1 réponse notée"
+    assert notice.subject == "1 réponse notée, 1 ligne à revoir"
     assert "ACHAT 0, Acceptée" in notice.text
     assert "ACHAT 1, Refusée" in notice.text
 

@@ -76,7 +76,10 @@ def write(
 
 
 def subject_of(reports: Sequence[FileReport]) -> str:
-    """`3 documents reçus, 12 réponses notées`; what was refused is named first of all."""
+    """`3 documents reçus, 12 réponses notées, 3 lignes à revoir`; refused files come first.
+
+    Lines to look at again are those that were refused or are of no transaction known here.
+    """
     counts = Counter(one.outcome for one in reports)
     kept = counts["kept"] + counts["associated"] + counts["known"]
     answered = sum(line[1] == "accepted" for one in reports for line in one.lines)
@@ -91,6 +94,10 @@ def subject_of(reports: Sequence[FileReport]) -> str:
     if answered or counts["read"]:
         words = ngettext("%(n)s réponse notée", "%(n)s réponses notées", answered)
         parts.append(words % {"n": answered})
+    again = sum(line[1] in ("refused", "unknown") for one in reports for line in one.lines)
+    if again:
+        words = ngettext("%(n)s ligne à revoir", "%(n)s lignes à revoir", again)
+        parts.append(words % {"n": again})
     return ", ".join(parts)
 
 
