@@ -51,7 +51,7 @@ def sent_to(page: Page, home: str, name: str) -> EmailMessage:
     link = page.get_by_role("link", name="Télécharger le .eml")
     address = urljoin(page.url, link.get_attribute("href") or "")
     raw = page.request.get(address).body()
-    return email.message_from_bytes(raw, policy=email.policy.default)  # type: ignore[return-value]
+    return email.message_from_bytes(raw, policy=email.policy.default)
 
 
 def answer(sent: EmailMessage, words: str, **headers: str) -> EmailMessage:
