@@ -123,7 +123,7 @@ def letter(
 
 def test_the_accountant_asks_for_october(letter: Letter, october: Month) -> None:
     """S0-21 to S0-33: five of eighteen, one chosen person, four links, Voir plus, the Excel."""
-    assert letter.subject == "5 justificatifs nous manquent"
+    assert letter.subject == "5 justificatifs nous manquent pour octobre 2024"
     assert "Avant vendredi si possible." in letter.text
     shown = [name for name in october.rows if f"/{october.rows[name].pk}/" in letter.text]
     assert shown == ["METRO NANTES", "ORANGE PRO", "BRASSEURS D’ARMOR", "TOTALENERGIES QUIMPER"]

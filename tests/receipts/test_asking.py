@@ -125,6 +125,40 @@ def test_the_message_shows_four_transactions_each_with_its_link_and_voir_plus(
     assert "Voir plus" not in prepare(dossier, rows[:4], actor=accountant).html
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        (None, None, ""),
+        (date(2024, 10, 1), date(2024, 10, 31), " pour octobre 2024"),
+        (date(2024, 2, 1), date(2024, 2, 29), " pour février 2024"),
+        (
+            date(2024, 1, 1),
+            date(2025, 12, 31),
+            " du 1er\xa0janvier\xa02024 au 31\xa0décembre\xa02025",
+        ),
+        (date(2024, 10, 3), date(2024, 10, 3), " pour le 3\xa0octobre\xa02024"),
+        (date(2024, 10, 3), None, " depuis le 3\xa0octobre\xa02024"),
+        (None, date(2024, 10, 3), " jusqu’au 3\xa0octobre\xa02024"),
+    ],
+)
+def test_the_message_names_the_period_that_was_chosen(
+    dossier: Organisation, bring: Bring, first: date | None, last: date | None, said: str
+) -> None:
+    """S0-22, S0-23, S0-29: in its subject and its heading, whoever asks."""
+    rows = [bring() for _n in range(5)]
+    letter = prepare(dossier, rows, actor=None, first=first, last=last)
+    assert letter.subject == f"5 justificatifs nous manquent{said}"
+    assert letter.subject in letter.text
+    assert letter.subject in letter.html
+
+
+def test_the_four_shown_are_said_to_be_the_most_recent(dossier: Organisation, bring: Bring) -> None:
+    """S0-30: only when there are more than the four."""
+    rows = [bring() for _n in range(5)]
+    assert "Voici les quatre plus récentes\xa0:" in prepare(dossier, rows, actor=None).text
+    assert "plus récentes" not in prepare(dossier, rows[:4], actor=None).text
+
+
 def test_what_was_found_is_to_be_confirmed_apart(
     dossier: Organisation, bring: Bring, accountant: User
 ) -> None:

@@ -4,10 +4,13 @@ Four transactions with their own link, those to be confirmed apart (D-23), *Voir
 count, the Excel (S0-30 to S0-33). Pure: everything it says is passed in.
 """
 
+from calendar import monthrange
 from collections.abc import Sequence
+from datetime import date
 from typing import NamedTuple
 
 from django.template.loader import render_to_string
+from django.utils.dates import MONTHS
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -44,8 +47,12 @@ def request_letter(
     url: str,
     filename: str,
     by_mail: bool,
+    first: date | None = None,
+    last: date | None = None,
 ) -> Letter:
     """The message about `rows`, the whole set, newest first.
+
+    `first` and `last` (local dates, both included) are the period that was chosen, if any.
 
     `url` is the door's, without a slash at its end; `asker` is the firm, or the organisation
     itself when it has none; `by_mail`: files sent in answer to the message are read.
@@ -56,6 +63,8 @@ def request_letter(
     title = ngettext(
         "%(n)s justificatif nous manque", "%(n)s justificatifs nous manquent", count
     ) % {"n": count}
+    if period := period_words(first, last):
+        title = f"{title} {period}"
     context = {
         "asker": asker,
         "dossier": dossier,
@@ -76,6 +85,13 @@ def request_letter(
 
 
 def _lead(count: int, total: str) -> str:
+    if count > SHOWN_IN_MESSAGE:
+        words = _(
+            "Pour tenir vos comptes à jour, il nous manque le justificatif de %(n)s opérations"
+            " bancaires, %(total)s en tout. Voici les quatre plus récentes\u00a0: une photo"
+            " suffit, sans mot de passe."
+        )
+        return words % {"n": count, "total": total}
     words = ngettext(
         "Pour tenir vos comptes à jour, il nous manque le justificatif d’une opération bancaire"
         " (%(total)s). Une photo suffit, sans mot de passe.",
@@ -84,6 +100,24 @@ def _lead(count: int, total: str) -> str:
         count,
     )
     return words % {"n": count, "total": total}
+
+
+def period_words(first: date | None, last: date | None) -> str:
+    """`pour octobre 2024`, `du 3 oct. 2024 au …`, or empty when no period was chosen (S0-22)."""
+    if first is None and last is None:
+        return ""
+    if first is None or last is None:
+        day = date_words(first or last or date.min, _)
+        said = _("jusqu’au %(day)s") if first is None else _("depuis le %(day)s")
+        return said % {"day": day}
+    if first == last:
+        return _("pour le %(day)s") % {"day": date_words(first, _)}
+    whole = first.day == 1 and last.day == monthrange(last.year, last.month)[1]
+    if whole and (first.year, first.month) == (last.year, last.month):
+        month = str(MONTHS[first.month])
+        return _("pour %(month)s %(year)s") % {"month": month, "year": first.year}
+    words = {"first": date_words(first, _), "last": date_words(last, _)}
+    return _("du %(first)s au %(last)s") % words
 
 
 def _sum_words(rows: Sequence[Transaction]) -> str:

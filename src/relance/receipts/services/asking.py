@@ -107,8 +107,13 @@ def prepare(
     actor: User | None,
     note: str = "",
     url: str = "",
+    first: date | None = None,
+    last: date | None = None,
 ) -> Letter:
-    """The message about these transactions; the links of a preview (no `url`) open nothing."""
+    """The message about these transactions; the links of a preview (no `url`) open nothing.
+
+    `first` and `last` (local dates) are the period that was chosen, which it names.
+    """
     firm = organisation.firm
     return request_letter(
         rows=rows,
@@ -119,6 +124,8 @@ def prepare(
         url=url or f"{settings.PUBLIC_URL}/j/exemple",
         filename=workbook_name(organisation),
         by_mail=bool(own_address(organisation)),
+        first=first,
+        last=last,
     )
 
 
@@ -173,7 +180,13 @@ def open_request(
     Transaction.objects.filter(pk__in=[row.pk for row in rows]).update(asked_on=on)
     token = open_door(request, now=now)
     letter = prepare(
-        organisation, rows, actor=actor, note=note, url=f"{settings.PUBLIC_URL}/j/{token}"
+        organisation,
+        rows,
+        actor=actor,
+        note=note,
+        url=f"{settings.PUBLIC_URL}/j/{token}",
+        first=first,
+        last=last,
     )
     data = {
         "count": request.count,

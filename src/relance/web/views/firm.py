@@ -83,7 +83,7 @@ def firm_ask(request: HttpRequest, firm: int) -> HttpResponse:
     if ready:
         sample = ready[0].dossier
         rows = list(to_validate(sample, first, last))
-        letter = prepare(sample, rows, actor=user_of(request), note=note)
+        letter = prepare(sample, rows, actor=user_of(request), note=note, first=first, last=last)
     context = {
         "firm_access": access,
         "plan": plan,

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from relance.accounts import clock
 from relance.accounts.access import Access
-from relance.accounts.models import BankRole
+from relance.accounts.models import BankRole, CollectRole
 from relance.bank.services.errors import BankRefused
 from relance.outbox import services as outbox
 from relance.outbox.models import Message
@@ -134,11 +134,19 @@ def _ask(request: HttpRequest, access: Access) -> HttpResponse:
 def receipts_preview(request: HttpRequest, slug: str) -> HttpResponse:
     """The mail exactly as it would leave, for its frame; its links open nothing."""
     access = enter_bank(request, slug)
-    rows = list(reads.Wish.read(request.GET).rows(access))
+    wish = reads.Wish.read(request.GET)
+    rows = list(wish.rows(access))
     if not rows:
         raise Http404
     note = request.GET.get("note", "")[:MOST_NOTE]
-    letter = prepare(access.organisation, rows, actor=user_of(request), note=note)
+    letter = prepare(
+        access.organisation,
+        rows,
+        actor=user_of(request),
+        note=note,
+        first=wish.first,
+        last=wish.last,
+    )
     answer = HttpResponse(letter.html)
     answer._csp_replace = MAIL_CSP  # type: ignore[attr-defined]
     return answer
@@ -176,7 +184,7 @@ def request_detail(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         "made": made,
         "one": made.request,
         "door": getattr(made.request, "door", None),
-        "page": reads.asked_of(made.request, request.GET.get("page")),
+        "page": reads.asked_of(access, made.request, request.GET.get("page")),
         "waiting": made.message is not None and made.message.status in ("queued", "retrying"),
     }
     return render(request, "receipts_pages/request.html", context)
@@ -218,6 +226,7 @@ def reply_list(request: HttpRequest, slug: str) -> HttpResponse:
         ),
         "deed_url": reverse("reply_deed", args=[slug]),
         "can_ask": access.can_ask,
+        "restricted": access.collect < CollectRole.ALL,
     }
     return render(request, "receipts_pages/replies.html", context)
 
@@ -234,8 +243,8 @@ def reply_tabs(url: str, handled: bool, waiting: int) -> list[dict[str, Any]]:
 def reply_deed(request: HttpRequest, slug: str) -> HttpResponse:
     """Accept the answers ticked (or one), or ask again; what another did first stays."""
     access = enter_bank(request, slug, BankRole.R3)
-    chosen = access.all(Answer).filter(pk__in=ticked_keys(request))
-    do_replies(request, list(chosen.select_related("organisation")))
+    chosen = reads.replies(access).filter(pk__in=ticked_keys(request))
+    do_replies(request, list(chosen))
     return redirect("reply_list", slug)
 
 
