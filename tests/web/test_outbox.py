@@ -2,8 +2,9 @@
 
 import email
 import email.policy
+import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -224,6 +225,28 @@ def test_an_uncertain_message_can_leave_again(
     signed(owner).post(url("message_settle", organisation, message.pk), {"sent": "0"})
     message.refresh_from_db()
     assert message.status == Status.QUEUED
+
+
+def test_the_page_says_when_an_uncertain_message_would_leave_again(
+    organisation: Organisation,
+    owner: User,
+    message: Message,
+    signed: Callable[[User], Client],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """D-14: what is automatic keeps to its hours; a person's own mail leaves at once."""
+    sunday = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
+    monkeypatch.setattr("relance.accounts.clock.now", lambda: sunday)
+    Message.objects.update(status=Status.UNCERTAIN, handed_at=NOW, automatic=True)
+    client, page = signed(owner), url("message_detail", organisation, message.pk)
+    hour = organisation.send_at.strftime("%H:%M")
+    text = text_of(client, page)
+    [said] = re.findall("Le message repart[^<]*", text)
+    assert said.startswith("Le message repart le 23\u00a0nov")
+    assert f"à {hour}, à la prochaine heure d’envoi." in text
+    assert "tout de suite" not in text
+    Message.objects.update(automatic=False)
+    assert "Le message repart tout de suite." in text_of(client, page)
 
 
 def test_a_waiting_message_can_be_kept_back_with_its_reason(

@@ -1,11 +1,14 @@
 """What is known of a message that may have arrived and may not: when, where, what came back."""
 
+from datetime import datetime
 from typing import NamedTuple
 
 from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from relance.accounts import clock
+from relance.dunning.facts import hours
 from relance.outbox.models import Attempt, Message
 from relance.outbox.settling import BY_HAND
 from relance.web import french
@@ -35,6 +38,32 @@ def doubt_words(message: Message) -> str:
         "Le courrier a été remis au prestataire, qui n’a pas répondu. Il sera peut-être posté, "
         "peut-être pas : regardez dans votre compte chez lui."
     )
+
+
+def again_words(message: Message, now: datetime) -> str:
+    """When it leaves again if one asks for it now: what is automatic keeps to its hours (D-14)."""
+    leaves = again_at(message, now)
+    if leaves is None:
+        when = _("Le message repart tout de suite.")
+    else:
+        local = timezone.localtime(leaves)
+        when = _("Le message repart le %(day)s à %(hour)s, à la prochaine heure d’envoi.") % {
+            "day": french.date_text(local.date(), timezone.localtime(now).date()),
+            "hour": local.strftime("%H:%M"),
+        }
+    return f"{when} {_('S’il était arrivé, le client l’aura deux fois.')}"
+
+
+def again_at(message: Message, now: datetime) -> datetime | None:
+    """The moment (UTC) at which it may leave; None when that is now."""
+    organisation = message.organisation
+    if message.automatic and not hours.due_now(
+        organisation, clock.local_date(organisation, now), now
+    ):
+        return hours.next_departure(organisation, now)
+    if message.channel == "sms" and not organisation.test_to:
+        return hours.quiet_until(organisation, now)
+    return None
 
 
 def handed_words(message: Message) -> str:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
+from relance.accounts import clock
 from relance.accounts.access import Access
 from relance.accounts.models import DunningRole
 from relance.dunning.services import Refused
@@ -25,7 +26,13 @@ from relance.outbox.channels.email.mime import attached_name, envelope, left_at
 from relance.outbox.models import Message, MessageInvoice, Status
 from relance.outbox.settling import settle_uncertain
 from relance.web import french
-from relance.web.doubt_words import doubt_facts, doubt_words, handed_words, settled_words
+from relance.web.doubt_words import (
+    again_words,
+    doubt_facts,
+    doubt_words,
+    handed_words,
+    settled_words,
+)
 from relance.web.queries import outbox as listing
 from relance.web.queries import views
 from relance.web.queries.tracking import can_take_back, lines_of
@@ -147,6 +154,7 @@ def _about(access: Access, message: Message) -> dict[str, Any]:
         "is_failed": message.status in (Status.FAILED, Status.BOUNCED),
         "is_uncertain": message.status == Status.UNCERTAIN,
         "doubt": doubt_words(message) if message.status == Status.UNCERTAIN else "",
+        "again": again_words(message, clock.now()) if message.status == Status.UNCERTAIN else "",
         "doubt_facts": doubt_facts(message) if message.status == Status.UNCERTAIN else [],
         "is_cancelled": message.status in (Status.CANCELLED, Status.EXPIRED),
         "is_sent": message.status == Status.SENT,
