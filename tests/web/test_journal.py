@@ -289,3 +289,12 @@ def test_another_organisations_event_is_not_there(
     append(Organisation.objects.get(slug="ailleurs"), [fact("note", data={"text": "secret"})])
     assert camille.get(reverse("journal_event", args=[organisation.slug, 1])).status_code == 404
     assert "secret" not in page(camille, organisation)
+
+
+def test_a_message_of_the_trial_is_told_as_such_not_as_one_that_never_left() -> None:
+    """Leaving the test mode forgets what went to the test address alone."""
+    data = {"level": 2, "name": "Relance", "purpose": "step", "reason": "TEST"}
+    _icon, title, _detail = journal._TELLERS["message_cancelled"](data)
+    assert title.startswith("Message d’essai, oublié\u00a0:")
+    _icon, title, _detail = journal._TELLERS["message_cancelled"](data | {"reason": "BY_HAND"})
+    assert title.startswith("Annulé avant le départ\u00a0:")

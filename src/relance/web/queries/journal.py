@@ -14,6 +14,7 @@ from relance.dunning.services.notes import withdrawn
 from relance.engine import wording
 from relance.history.models import Event
 from relance.ledger.models import Invoice, PaymentMode, Regime
+from relance.outbox.diversion import UNDONE
 from relance.outbox.models import Message, Status
 from relance.outbox.services import POSTED
 from relance.web import channel_words, french
@@ -330,6 +331,8 @@ def _message_ended(data: Mapping[str, Any]) -> Told:
 
 def _message_cancelled(data: Mapping[str, Any]) -> Told:
     title = message_title(data.get("level"), str(data.get("name") or ""), str(data.get("purpose")))
+    if data.get("reason") == UNDONE:  # it left, to the address of the trial alone
+        return "minus", _("Message d’essai, oublié\u00a0: %(title)s") % {"title": title}, ""
     return "minus", _("Annulé avant le départ\u00a0: %(title)s") % {"title": title}, ""
 
 
