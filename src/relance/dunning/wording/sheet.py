@@ -30,6 +30,8 @@ _HEAD = (
 )
 _CELL = "border-bottom:1px solid #e7e2da;padding:4px 8px 4px 0;vertical-align:top"
 _DAY = "white-space:nowrap"
+WHOLE_NUMBER = 16
+"""Characters of an invoice number that stays on one line of a phone; longer ones may break."""
 _TOTAL = "font-weight:600;padding:4px 8px 4px 0"
 _RIGHT = "text-align:right;white-space:nowrap;padding-right:0"
 _DARK = (
@@ -56,6 +58,10 @@ def _headings(language: str | None) -> tuple[str, str, str, str]:
     return _("Facture"), _("Échéance"), _("Reste dû"), _("Total à régler")
 
 
+def _whole(number: str) -> str:
+    return f";{_DAY}" if len(number) <= WHOLE_NUMBER else ""
+
+
 def table(invoices: Sequence[engine.Invoice], amount: int) -> tuple[str, str]:
     """The table of invoices as aligned text and as HTML."""
     *head, total_words = _headings(get_language())
@@ -68,7 +74,8 @@ def table(invoices: Sequence[engine.Invoice], amount: int) -> tuple[str, str]:
         for a, b, c in lines
     )
     body = "".join(
-        f'<tr><td style="{_CELL}">{escape(number)}</td><td style="{_CELL};{_DAY}">{due}</td>'
+        f'<tr><td style="{_CELL}{_whole(number)}">{escape(number)}</td>'
+        f'<td style="{_CELL};{_DAY}">{due}</td>'
         f'<td style="{_CELL};{_RIGHT}" class="amount">{balance}</td></tr>'
         for number, due, balance in rows
     )
