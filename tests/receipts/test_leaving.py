@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from relance.accounts.models import Organisation, User
+from relance.accounts.models import Membership, Organisation, User
 from relance.bank.services.errors import BankRefused
 from relance.formats.faults import Fault
 from relance.formats.tabular import open_table
@@ -20,6 +20,7 @@ from relance.outbox.models import Message, Status
 from relance.receipts.doors import door_of
 from relance.receipts.models import FileSchedule, Request
 from relance.receipts.services.sending import UNDO_SECONDS, last_request, send_request
+from relance.web.smtp_words import cancelled_words
 from tests.conftest import NOW, TODAY
 from tests.receipts.conftest import AddClient, Bring
 
@@ -138,3 +139,36 @@ def test_a_request_of_the_test_mode_goes_to_its_address_and_is_forgotten_at_its_
     assert not Request.objects.exists()
     assert FileSchedule.objects.get().served_on == TODAY - timedelta(days=1)
     assert Message.objects.get().reason == "TEST"
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_whoever_was_dismissed_meanwhile_receives_nothing(
+    dossier: Organisation, bring: Bring, add_client: AddClient, accountant: User, stays: bool
+) -> None:
+    """S0-28: he is taken off; with nobody left the request does not leave and says why."""
+    people = [add_client("yann"), *([add_client("sophie")] if stays else [])]
+    request = send_request(
+        organisation=dossier,
+        kind=Request.Kind.MANUAL,
+        rows=[bring()],
+        users=people,
+        on=TODAY,
+        now=NOW,
+        actor=accountant,
+    )
+    Membership.objects.filter(user=people[0]).delete()
+    line, later = FakeChannel(), NOW + timedelta(minutes=1)
+    worker.drain(hooks=hooks(lambda: later), now=lambda: later, channels={"email": lambda: line})
+
+    message = Message.objects.get(request_id=request.pk)
+    if stays:
+        [left] = line.taken
+        assert left.recipients == ["sophie@port.example"]
+        assert message.recipients == ["sophie@port.example"]
+        token = re.search(r"/j/([\w-]{43})", left.text)
+        assert token
+        assert door_of(token[1], now=later) == request.door
+    else:
+        assert line.taken == []
+        assert (message.status, message.reason) == (Status.CANCELLED, "NO_ELIGIBLE_RECIPIENT")
+        assert cancelled_words(message.reason).startswith("Plus aucun destinataire")

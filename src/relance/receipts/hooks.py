@@ -12,6 +12,7 @@ from relance.outbox.delivery import Cancel, Hooks, Verdict
 from relance.outbox.diversion import UNDONE
 from relance.outbox.models import Message
 from relance.receipts.models import Asked, FileSchedule, Request
+from relance.receipts.services.asking import readers_of_all
 
 
 def hooks(now: Callable[[], datetime]) -> Hooks:
@@ -48,7 +49,8 @@ def bounced(messages: Sequence[Message], now: datetime) -> None:
 def recheck(batch: Sequence[Message]) -> dict[int, Verdict]:
     """A request of which everything has been justified meanwhile does not leave (S0-36).
 
-    Nor does an automatic one once the switch over automatic sending is off.
+    Nor does an automatic one once the switch over automatic sending is off, nor one of which
+    nobody may receive it any more; those who may not are taken off the others (S0-28).
     """
     asked = {message.request_id for message in batch if message.request_id}
     missing = set(
@@ -67,7 +69,35 @@ def recheck(batch: Sequence[Message]) -> dict[int, Verdict]:
         ).values_list("pk", flat=True)
     )
     stopped = [m for m in batch if m.automatic and m.organisation_id in off]
-    return verdicts | {message.pk: Cancel("SENDING_OFF") for message in stopped}
+    verdicts |= {message.pk: Cancel("SENDING_OFF") for message in stopped}
+    return verdicts | _without_those_who_left([m for m in batch if m.pk not in verdicts])
+
+
+def _without_those_who_left(batch: Sequence[Message]) -> dict[int, Verdict]:
+    """Take off whoever lost his right since the request; cancel those that nobody is left to read.
+
+    They never had its link, so that it stays open for the others. What a server may have taken
+    already is not rewritten.
+    """
+    fresh = [m for m in batch if m.handed_at is None and m.request_id]
+    chosen = Request.objects.prefetch_related("users").in_bulk({m.request_id for m in fresh})
+    people = readers_of_all({m.organisation_id for m in fresh})
+    verdicts: dict[int, Verdict] = {}
+    for message in fresh:
+        request = chosen.get(message.request_id or 0)
+        if request is None:
+            continue
+        may = {one.user.pk for one in people[message.organisation_id] if one.eligible}
+        lost = [user for user in request.users.all() if user.pk not in may]
+        if len(lost) == len(request.users.all()):
+            verdicts[message.pk] = Cancel("NO_ELIGIBLE_RECIPIENT")
+        elif lost:
+            gone = {user.email for user in lost}
+            message.recipients = [one for one in message.recipients if one not in gone]
+            mine = Message.objects.filter(pk=message.pk, handed_at=None)
+            mine.update(recipients=message.recipients)
+            request.users.remove(*lost)
+    return verdicts
 
 
 def _tell(messages: Sequence[Message], kind: str, now: datetime) -> None:

@@ -154,6 +154,7 @@ def cancelled_words(code: str) -> str:
         "CALLED_BACK": _("Annulé à temps par la personne qui l’envoyait."),
         "BY_HAND": _("Annulé à la main."),
         "NOTHING_MISSING": _("Tout a été justifié avant le départ."),
+        "NO_ELIGIBLE_RECIPIENT": _("Plus aucun destinataire ne peut recevoir cette demande."),
         "marked_as_chased": _("Le client a été marqué comme déjà relancé."),
         "level_set": _("Le niveau a été choisi à la main."),
         "CHANGED": _("Les factures concernées ont changé entre-temps."),
