@@ -311,6 +311,10 @@ def test_a_letter_is_taken_back_while_its_provider_still_can(
     assert "Demande d’annulation" not in page
     answer = camille.post(f"{BASE}messages/{message.pk}/reprendre/", follow=True)
     assert "Demande d’annulation acceptée" in said(answer)
+    assert "Annulé chez le prestataire" in said(camille.get(f"{BASE}messages/{message.pk}/"))
+    assert "Annulé chez le prestataire" in said(camille.get(f"{BASE}envois/?etat=partis"))
+    record = said(camille.get(f"{BASE}clients/{message.customer_id}/"))
+    assert "Annulé chez le prestataire" in record
     answer = camille.post(f"{BASE}messages/{message.pk}/reprendre/", follow=True)
     assert "Trop tard" in said(answer)
 

@@ -15,7 +15,7 @@ STATES = {
     tracking.REFUSED: lazy("Refusé par le destinataire"),
     tracking.UNCLAIMED: lazy("Non réclamé"),
     tracking.RETURNED: lazy("Revenu\u00a0: n’habite pas à l’adresse indiquée"),
-    tracking.CANCELLED: lazy("Annulé"),
+    tracking.CANCELLED: lazy("Annulé chez le prestataire"),
     tracking.ERROR: lazy("Non remis"),
     tracking.DEPOSIT: lazy("Preuve de dépôt"),
     tracking.RECEIPT: lazy("Avis de réception"),

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from relance.accounts.access import Access
 from relance.formats.text import fold
 from relance.outbox.models import Message, Status
+from relance.web.queries.tracking import RECALLED
 
 PAGE = 50
 
@@ -68,7 +69,7 @@ class Chosen:
     form: Filters
     tab: Tab
     counts: dict[str, int]
-    rows: list[Message]
+    rows: Sequence[Message]
     older: int | None
     newer: bool
     filtered: bool
@@ -102,7 +103,11 @@ def read(query: QueryDict, access: Access) -> Chosen:
     before = query.get("avant", "")
     if before.isdecimal() and len(before) < 19:
         rows = rows.filter(pk__lt=int(before))
-    found = list(rows.select_related("customer", "made_by").order_by("-id")[: PAGE + 1])
+    found = list(
+        rows.select_related("customer", "made_by")
+        .annotate(recalled=RECALLED)
+        .order_by("-id")[: PAGE + 1]
+    )
     older = found[PAGE - 1].pk if len(found) > PAGE else None
     filtered = any(wanted.get(name) for name in ("q", "origine", "du", "au"))
     return Chosen(form, tab, held, found[:PAGE], older, bool(before), filtered)

@@ -3,8 +3,10 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from django.db.models import Exists, OuterRef
+
 from relance.outbox.channels import tracking
-from relance.outbox.models import POSTED, Message, Status
+from relance.outbox.models import POSTED, Message, Status, Tracking
 from relance.web import channel_words
 
 
@@ -41,6 +43,20 @@ def _look(status: str) -> tuple[str, str]:
     if status in (tracking.DELIVERED, tracking.RECEIPT):
         return "tick", "is-done"
     return "info", ""
+
+
+RECALLED = Exists(Tracking.objects.filter(message=OuterRef("pk"), status=tracking.CANCELLED))
+"""Whether the provider of a message gave it up: nobody will get it."""
+
+
+def was_recalled(message: Message) -> bool:
+    """As `RECALLED` says it; that of a list has asked already."""
+    if message.status != Status.SENT or message.channel not in POSTED:
+        return False
+    asked = getattr(message, "recalled", None)
+    if asked is not None:
+        return bool(asked)
+    return message.tracking.filter(status=tracking.CANCELLED).exists()
 
 
 def can_take_back(message: Message) -> bool:

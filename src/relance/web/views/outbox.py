@@ -35,7 +35,7 @@ from relance.web.doubt_words import (
 )
 from relance.web.queries import outbox as listing
 from relance.web.queries import views
-from relance.web.queries.tracking import can_take_back, lines_of
+from relance.web.queries.tracking import can_take_back, lines_of, was_recalled
 from relance.web.requests import enter, moment, today_of
 from relance.web.smtp_words import (
     cancelled_words,
@@ -93,6 +93,8 @@ def _why(message: Message) -> str:
         return _("Nouvel essai : %(why)s") % {"why": trouble_words(message)}
     if held := held_words(message):
         return held
+    if was_recalled(message):
+        return _("Annulé chez le prestataire")
     if message.letter:
         return ", ".join(message.letter["to"][1:])
     return ", ".join(message.recipients)
@@ -143,6 +145,7 @@ def _about(access: Access, message: Message) -> dict[str, Any]:
         "answers": list(message.answers.filter(kind="reply").defer("text").order_by("pk")[:5]),
         "can_write": access.can_write,
         "tracking": lines_of(message),
+        "recalled": was_recalled(message),
         "can_take_back": can_take_back(message),
         "why": _why(message),
         "plain": failed_words(message),
