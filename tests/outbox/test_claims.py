@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from relance.outbox import claims
+from relance.accounts.models import Organisation
+from relance.outbox import claims, test_mode
 from relance.outbox.models import Message, Status
 
 from .conftest import NOW
@@ -73,3 +74,12 @@ def test_waiting_messages_are_found_by_an_index(queue_one: QueueOne) -> None:
         assert index in due.explain()
     held = Message.objects.filter(status="sending", claimed_by="a")
     assert "message_sending" in held.explain()
+
+
+def test_the_messages_of_a_test_are_found_by_an_index(organisation: Organisation) -> None:
+    """Neither the page of the test mode nor its end reads all the messages of the dossier."""
+    if connection.vendor == "postgresql":
+        connection.cursor().execute("SET LOCAL enable_seqscan = off")
+    organisation.test_since = NOW
+    diverted = test_mode._of_the_test(organisation)[0]
+    assert "message_of_a_test" in diverted.explain()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
-from django.db import DataError
+from django.db import DataError, connection
 
 from relance.accounts.models import Organisation
 from relance.formats.mail_words import Words
@@ -15,6 +15,7 @@ from relance.outbox.inbound import applying, intake
 from relance.outbox.inbound.addresses import organisation_of, own_address
 from relance.outbox.inbound.handlers import Handlers
 from relance.outbox.inbound.intake import take_in
+from relance.outbox.inbound.routing import customer_of, is_at
 from relance.outbox.inbound.work import handle_pending
 from relance.outbox.models import Inbound, Message, MessageInvoice, Refusal, Status, Stray
 from relance.outbox.services import Attached, queue
@@ -438,3 +439,22 @@ def test_a_mail_whose_words_the_database_refuses_is_kept_for_a_person(
     assert isinstance(kept, Inbound)
     assert (kept.sender, kept.raw.read()) == ("", raw)
     assert take_in(raw, inbox=None, organisation=organisation, now=NOW) is None
+
+
+def test_the_customer_of_an_address_is_found_by_an_index(organisation: Organisation) -> None:
+    """Whatever its case, in a dossier or in all of them; no mail that comes in reads them all."""
+    if connection.vendor == "postgresql":  # it reads a small table whole, rightly
+        connection.cursor().execute("SET LOCAL enable_seqscan = off")
+    for rows, index in (
+        (Customer.objects.filter(is_at(DUPONT)), "customer_email"),
+        (Customer.objects.filter(is_at(DUPONT), organisation=organisation), "customer_email"),
+        (Contact.objects.filter(is_at(DUPONT)), "contact_email"),
+        (Contact.objects.filter(is_at(DUPONT), organisation=organisation), "contact_email"),
+    ):
+        assert index in rows.explain()
+
+
+def test_an_address_is_the_same_in_other_case_but_no_pattern(customer: Customer) -> None:
+    Customer.objects.filter(pk=customer.pk).update(email="Du_Pont@Example.com")
+    assert customer_of(customer.organisation, "DU_PONT@example.COM") == customer.pk
+    assert customer_of(customer.organisation, "du-pont@example.com") is None

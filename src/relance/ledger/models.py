@@ -6,6 +6,7 @@ Amounts are integer cents. `Invoice.balance_cents` and `Credit.left_cents` are c
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 from relance.accounts.models import Organisation, User
@@ -64,7 +65,10 @@ class Customer(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["organisation", "code"], name="one_customer_per_code")
         ]
-        indexes = [models.Index(fields=["organisation", "search"], name="customer_search")]
+        indexes = [
+            models.Index(fields=["organisation", "search"], name="customer_search"),
+            models.Index(Upper("email"), "organisation", name="customer_email"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -86,7 +90,10 @@ class Contact(models.Model):
     search = FoldedField(max_length=500, sources=["name", "email", "phone"])
 
     class Meta:
-        indexes = [models.Index(fields=["organisation", "search"], name="contact_search")]
+        indexes = [
+            models.Index(fields=["organisation", "search"], name="contact_search"),
+            models.Index(Upper("email"), "organisation", name="contact_email"),
+        ]
 
 
 class Site(models.Model):

@@ -268,6 +268,11 @@ class Message(models.Model):
                 condition=Q(sent_at__isnull=False, mailbox__isnull=False),
             ),
             models.Index(
+                fields=["organisation", "status", "id"],
+                name="message_of_a_test",
+                condition=Q(diverted_to__gt=""),
+            ),
+            models.Index(
                 fields=["organisation", "status", "action_id"],
                 name="message_of_action",
                 condition=Q(action_id__isnull=False),

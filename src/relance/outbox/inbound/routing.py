@@ -8,7 +8,9 @@ nobody's: it is never shown to a dossier by guess.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Upper
+from django.db.models.lookups import Exact
 
 from relance.accounts.models import Organisation
 from relance.formats.incoming_mail import Reading
@@ -57,16 +59,24 @@ def customer_of(organisation: Organisation, address: str) -> int | None:
     if not address:
         return None
     known = set(
-        Customer.objects.filter(organisation=organisation, email__iexact=address).values_list(
+        Customer.objects.filter(is_at(address), organisation=organisation).values_list(
             "pk", flat=True
         )[:2]
     )
     known |= set(
-        Contact.objects.filter(organisation=organisation, email__iexact=address).values_list(
+        Contact.objects.filter(is_at(address), organisation=organisation).values_list(
             "customer_id", flat=True
         )[:2]
     )
     return known.pop() if len(known) == 1 else None
+
+
+def is_at(address: str) -> Exact:
+    """Whose `email` is this address, its case left aside, as the indexes on it have it.
+
+    `iexact` is a LIKE on SQLite, which no index serves.
+    """
+    return Exact(Upper("email"), Upper(Value(address)))
 
 
 def _is_ours(own_id: str) -> bool:
@@ -96,6 +106,6 @@ def _only_one_that_knows(sender: str) -> Organisation | None:
     known: set[int] = set()
     for model in (Customer, Contact):
         known |= set(
-            model.objects.filter(email__iexact=sender).values_list("organisation_id", flat=True)[:3]
+            model.objects.filter(is_at(sender)).values_list("organisation_id", flat=True)[:3]
         )
     return Organisation.objects.get(pk=known.pop()) if len(known) == 1 else None
