@@ -309,6 +309,9 @@ def test_who_is_logged_in_with_access_lands_in_banque(
     assert answer.headers["Location"].startswith(f"/d/{slug}/")
     assert str(pk) in answer.headers["Location"]
     assert client.get(f"{asked.url}/").headers["Location"].startswith(f"/d/{slug}/")
+    landing = client.get(asked.at(1), follow=True)
+    assert landing.context["filters"].state == "valider"
+    assert landing.context["selected"] == pk
 
 
 def test_who_is_logged_in_without_access_answers_on_the_page(

@@ -59,11 +59,14 @@ def bank_list(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_GET
 def bank_transaction(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
-    """The panel of one transaction; opened by itself, the list with its panel."""
+    """The panel of one transaction; opened by itself, the list with its panel.
+
+    Whoever follows a link to one that lacks its receipt sees what else does (S0-32).
+    """
     access = enter_bank(request, slug)
     row = access.get(Transaction, pk=pk)
     if not is_piece(request):
-        return redirect(back_to(slug, "etat=tout", pk))
+        return redirect(back_to(slug, "" if row.missing else "etat=tout", pk))
     given = request.headers.get("HX-Current-URL", "").partition("?")[2]
     filters = bank.Filters.read(_values(given))
     context = surroundings(access, "bank_list") | _side(access, row)
