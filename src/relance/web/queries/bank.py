@@ -203,7 +203,7 @@ def rows_page(
         found = list(shown.object_list)
     links = _links(found)
     accounts = {one.pk: str(one) for one in accounts_of(access)}
-    return shown, [_row(one, links.get(one.pk, []), accounts) for one in found]
+    return shown, [_row(access, one, links.get(one.pk, []), accounts) for one in found]
 
 
 def accounts_of(access: Access) -> list[BankAccount]:
@@ -219,14 +219,14 @@ def _links(rows: list[Transaction]) -> Mapping[int, list[Link]]:
     return found
 
 
-def _row(row: Transaction, links: list[Link], accounts: Mapping[int, str]) -> Row:
+def _row(access: Access, row: Transaction, links: list[Link], accounts: Mapping[int, str]) -> Row:
     several = len(accounts) > 1
     name = row.name if fold(row.name) not in fold(row.label) else ""
     under = name or (accounts.get(row.account_id, "") if several else row.reference)
-    return Row(row, association(row, links), receipt(row, links), under)
+    return Row(row, association(access, row, links), receipt(row, links), under)
 
 
-def association(row: Transaction, links: list[Link]) -> Association:
+def association(access: Access, row: Transaction, links: list[Link]) -> Association:
     """Empty, half or full circle, with what it is associated to."""
     confirmed = [link for link in links if link.confirmed]
     if not confirmed:
@@ -234,11 +234,11 @@ def association(row: Transaction, links: list[Link]) -> Association:
     linked = max(abs(row.linked_cents), abs(row.covered_cents))
     if linked < abs(row.amount_cents):
         return Association("half", "", linked)
-    names = list(dict.fromkeys(name_of(link) for link in confirmed))
+    names = list(dict.fromkeys(name_of(access, link) for link in confirmed))
     return Association("full", ", ".join(names[:2]) + ("…" if len(names) > 2 else ""))
 
 
-def name_of(link: Link) -> str:
+def name_of(access: Access, link: Link) -> str:
     """What a link associates with: a kind of expense, an invoice, or the paper's supplier."""
     if link.label:
         return link.label
@@ -247,7 +247,7 @@ def name_of(link: Link) -> str:
     if link.credit_id is not None:
         return _("Trop-perçu, avoir du client")
     if link.document is not None:
-        return link.document.supplier or link.document.filename
+        return paper_name(access, link.document)
     return pgettext("association", "Complète")
 
 
@@ -445,6 +445,20 @@ def visible_documents(access: Access) -> QuerySet[Document]:
     if access.collect == CollectRole.OWN:
         return rows.filter(made_by=access.user)
     return rows.none()
+
+
+def sees(access: Access, document: Document) -> bool:
+    """Whether a document is one of `visible_documents`, without a query (D-22)."""
+    if access.collect == CollectRole.OWN:
+        return document.made_by_id == access.user.pk
+    return access.collect >= CollectRole.ALL
+
+
+def paper_name(access: Access, document: Document) -> str:
+    """Its supplier or its file; « un document » to whoever may not see it (D-22)."""
+    if not sees(access, document):
+        return _("un document")
+    return document.supplier or document.filename
 
 
 def unassociated(rows: QuerySet[Document]) -> QuerySet[Document]:

@@ -13,13 +13,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from relance.accounts.access import Access
-from relance.accounts.models import BankRole, Membership, User
+from relance.accounts.models import BankRole, CollectRole, Membership, User
 from relance.formats.text import fold
 from relance.history.models import Event
 from relance.history.services import START, digest
 from relance.ledger.models import Customer, Invoice
 from relance.web.queries import journal
-from relance.web.queries.journal_receipts import BANK, PEOPLE
+from relance.web.queries.journal_receipts import BANK, OF_DOCUMENTS, PEOPLE
 
 PAGE = 50
 MOST_CUSTOMERS = 200
@@ -321,7 +321,10 @@ def _rows(access: Access, events: Sequence[Event]) -> list[Row]:
 
 
 def _reserved(access: Access, event: Event) -> bool:
-    """What happened in the bank is told to those who may see the bank."""
+    """What happened in the bank is told to those who may see the bank; what others brought or
+    answered, to those who may see every document (D-22)."""
+    if event.kind in OF_DOCUMENTS and access.collect < CollectRole.ALL:
+        return access.bank < BankRole.R1 or event.actor_id != access.user.pk
     return event.kind in BANK and access.bank < BankRole.R1
 
 

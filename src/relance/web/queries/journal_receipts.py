@@ -146,6 +146,18 @@ BANK: dict[str, Callable[[Mapping[str, Any]], Told]] = {
 }
 """Kinds that are told in full only to those who may see the bank of the dossier."""
 
+OF_DOCUMENTS = frozenset(
+    {
+        "document_received",
+        "document_removed",
+        "documents_taken_in",
+        "receipt_answered",
+        "receipt_associated",
+        "receipt_waived",
+    }
+)
+"""Of these, the kinds whose words name a document, who gave it, or his note."""
+
 PEOPLE: dict[str, Callable[[Mapping[str, Any]], Told]] = {
     "member_invited": _member(lazy("Personne invitée")),
     "member_roles": _member(lazy("Rôles changés")),

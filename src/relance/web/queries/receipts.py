@@ -11,10 +11,12 @@ from django.db.models.functions import Abs
 from django.http import QueryDict
 
 from relance.accounts.access import Access, FirmAccess
+from relance.accounts.models import CollectRole
 from relance.bank.models import Transaction
 from relance.outbox.models import Message
 from relance.receipts.models import Answer, Request
 from relance.receipts.services.asking import to_validate
+from relance.web.queries import bank
 from relance.web.queries.paging import page_of
 
 Scope = Access | FirmAccess
@@ -137,8 +139,9 @@ def _is_open(request: Request, moment: Any) -> bool:
     return bool(door and door.revoked_at is None and door.expires_at > moment)
 
 
-def asked_of(request: Request, number: str | None) -> Page[Any]:
-    """The transactions of a request, newest first, each with the latest answer to it."""
+def asked_of(access: Access, request: Request, number: str | None) -> Page[Any]:
+    """The transactions of a request, newest first, each with the latest answer to it, if the
+    person may know it."""
     rows = request.asked.select_related("transaction").order_by(
         "-transaction__booked", "-transaction_id"
     )
@@ -146,17 +149,31 @@ def asked_of(request: Request, number: str | None) -> Page[Any]:
     keys = [row.transaction_id for row in page.object_list]
     latest = {
         answer.transaction_id: answer
-        for answer in Answer.objects.filter(transaction__in=keys).order_by("at", "pk")
+        for answer in Answer.objects.filter(transaction__in=keys)
+        .select_related("document")
+        .order_by("at", "pk")
+        if hears(access, answer)
     }
     page.object_list = [(row.transaction, latest.get(row.transaction_id)) for row in page]
     return page
 
 
+def hears(access: Access, answer: Answer) -> bool:
+    """Whether the person may know an answer, its note and who gave it (D-22): whoever sees only
+    the documents he brought knows only the answers that these are."""
+    if access.collect >= CollectRole.ALL:
+        return True
+    return answer.document is not None and bank.sees(access, answer.document)
+
+
 def replies(scope: Scope, *, handled: bool = False) -> QuerySet[Answer]:
-    """What clients answered, newest first: those to look at, or those looked at."""
+    """What clients answered, newest first: those to look at, or those looked at; of them those
+    that the person `hears`."""
+    rows = scope.all(Answer)
+    if isinstance(scope, Access) and scope.collect < CollectRole.ALL:
+        rows = rows.filter(document__in=bank.visible_documents(scope))
     return (
-        scope.all(Answer)
-        .filter(handled_at__isnull=not handled)
+        rows.filter(handled_at__isnull=not handled)
         .select_related("organisation", "transaction", "document")
         .order_by("-at", "-pk")
     )

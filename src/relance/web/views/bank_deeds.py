@@ -52,12 +52,16 @@ def _deed(name: str, route: str, do: Deed) -> URLPattern:
     return path(f"banque/<int:pk>/{route}/", view, name=name)
 
 
-def _link(request: HttpRequest, row: Transaction) -> Link:
+def _link(request: HttpRequest, access: Access, row: Transaction) -> Link:
     key = request.POST.get("lien", "")
     found = Link.objects.filter(transaction=row, pk=int(key[:18]) if key.isdecimal() else 0)
-    link = found.first()
+    link = found.select_related("document").first()
     if link is None:
         raise BankRefused(_("Cette association n’existe plus. Rechargez la page."))
+    if link.document is not None and not bank.sees(access, link.document):
+        raise BankRefused(
+            _("Ce justificatif n’est pas le vôtre\u00a0: votre accès ne permet pas d’en juger.")
+        )
     return link
 
 
@@ -76,14 +80,14 @@ def _cents(text: str) -> int | None:
 def confirm(request: HttpRequest, access: Access, row: Transaction) -> str:
     """« Confirmer » : the receipt found is this transaction's (S0-08)."""
     on, now = today_of(request, access), moment(request)
-    links.confirm_found(link=_link(request, row), actor=access.user, on=on, now=now)
+    links.confirm_found(link=_link(request, access, row), actor=access.user, on=on, now=now)
     return _("Justificatif associé.")
 
 
 def deny(request: HttpRequest, access: Access, row: Transaction) -> str:
     """« Ce n'est pas ça » : it is not, and will not be proposed again."""
     on, now = today_of(request, access), moment(request)
-    links.deny(link=_link(request, row), actor=access.user, on=on, now=now)
+    links.deny(link=_link(request, access, row), actor=access.user, on=on, now=now)
     return _("Ce justificatif ne sera plus proposé pour cette opération.")
 
 
@@ -113,7 +117,7 @@ def attach(request: HttpRequest, access: Access, row: Transaction) -> str:
     with database.atomic():
         made = [_associate(access, row, paper, cents, request) for paper in papers]
     for link in made:
-        _tell_of_currency(link, request)
+        _tell_of_currency(access, link, request)
     return ngettext("%(n)d justificatif associé.", "%(n)d justificatifs associés.", len(papers)) % {
         "n": len(papers)
     }
@@ -133,7 +137,7 @@ def _associate(
     )
 
 
-def _tell_of_currency(link: Link, request: HttpRequest) -> None:
+def _tell_of_currency(access: Access, link: Link, request: HttpRequest) -> None:
     """A document in another currency was taken for an amount of the account: which, and why."""
     paper, row = link.document, link.transaction
     if paper is None or link.paper_cents is None:
@@ -146,7 +150,7 @@ def _tell_of_currency(link: Link, request: HttpRequest) -> None:
             "un autre montant, dissociez-le et donnez le vôtre."
         )
         % {
-            "name": paper.supplier or paper.filename,
+            "name": bank.paper_name(access, paper),
             "currency": paper.currency,
             "cents": money_words(abs(link.amount_cents), row.currency),
         },
@@ -155,7 +159,7 @@ def _tell_of_currency(link: Link, request: HttpRequest) -> None:
 
 def detach(request: HttpRequest, access: Access, row: Transaction) -> str:
     """« Dissocier »."""
-    link = _link(request, row)
+    link = _link(request, access, row)
     on, now = today_of(request, access), moment(request)
     links.dissociate(link=link, actor=access.user, on=on, now=now)
     return _("Justificatif dissocié. Il reste dans les justificatifs reçus.")
