@@ -157,3 +157,21 @@ def test_the_page_and_the_database_agree_on_who_sees_a_document(
         access = open_organisation(user, organisation.slug)
         there = bank.visible_documents(access).filter(pk=document.pk).exists()
         assert bank.sees(access, document) == there
+
+
+def test_what_a_colleague_gave_already_needs_nothing_more(
+    client: Client, organisation: Organisation, owner: User, restricted: User
+) -> None:
+    """D-22: « déjà là » would send him to look for a document that he may not see."""
+    place = f"/d/{organisation.slug}/banque/justificatifs/"
+
+    def drop(user: User) -> str:
+        client.force_login(user)
+        answer = client.post(place, {"file": SimpleUploadedFile("t.png", photo())}, follow=True)
+        return answer.content.decode()
+
+    drop(owner)
+    assert "t.png est déjà là\u00a0: rien n’est ajouté." in drop(owner)
+    said = drop(restricted)
+    assert "t.png\u00a0: déjà reçu d’un collègue, rien à faire." in said
+    assert "déjà là" not in said

@@ -138,9 +138,11 @@ def _take(request: HttpRequest, access: Access) -> None:
             notes.error(request, f"{name}{french.NBSP}: {refused}")
             continue
         if stored.known:
-            notes.warning(
-                request, _("%(name)s est déjà là\u00a0: rien n’est ajouté.") % {"name": name}
-            )
+            if bank.sees(access, stored.document):
+                words = _("%(name)s est déjà là\u00a0: rien n’est ajouté.")
+            else:  # he would look in vain for a document that is not shown to him (D-22)
+                words = _("%(name)s\u00a0: déjà reçu d’un collègue, rien à faire.")
+            notes.warning(request, words % {"name": name})
             continue
         kept.append(stored.document)
         if _look_alikes(access, stored.document):
