@@ -1,6 +1,7 @@
 """The Excel of a request, taken and sent back through its link (S0-33, S0-34, A7)."""
 
 import io
+import re
 
 import openpyxl
 import pytest
@@ -8,9 +9,11 @@ from django.test import Client
 
 from relance.accounts.models import Organisation, User
 from relance.bank.models import Transaction
+from relance.formats.faults import Fault
+from relance.formats.sentences import SENTENCES
 from relance.receipts.models import Answer
 from relance.receipts.services.answers import answer_no
-from relance.receipts.workbook import write_request_workbook
+from relance.receipts.workbook import refusal_words, write_request_workbook
 from tests.conftest import NOW, TODAY
 from tests.portal.conftest import Asked, ask, upload
 from tests.portal.test_answering import missing, words
@@ -107,8 +110,9 @@ def test_lines_of_another_request_touch_nothing(
 @pytest.mark.parametrize(
     ("raw", "why"),
     [
-        (b"", "Rien n’a été enregistré."),
-        (b"PK\x03\x04 broken", "Rien n’a été enregistré."),
+        (b"", "Ce fichier est vide : renvoyez celui que nous vous avons proposé"),
+        (b"PK\x03\x04 broken", "Ce classeur est abîmé et ne s’ouvre pas : renvoyez celui"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "renvoyez celui que nous vous avons proposé"),
         (b"date;montant\n1;2\n", "Ce n’est pas le fichier que nous vous avons proposé"),
         (b"\x89PNG\r\n\x1a\n", "Ce fichier n’est pas un classeur Excel"),
         (b"\x81\x8d\x8f\x90\x9d" * 9, "Ce fichier n’est pas un classeur Excel"),
@@ -122,6 +126,26 @@ def test_another_file_is_refused_with_its_reason(
     assert why in words(answer)
     assert "Rien n’a été enregistré." in words(answer)
     assert "UTF-8" not in words(answer)
+
+
+@pytest.mark.parametrize("code", list(SENTENCES))
+def test_no_refusal_speaks_of_another_format_or_of_an_export(code: str) -> None:
+    """S0-34: nothing but the request's own Excel is taken, so nothing else is advised."""
+    said = refusal_words(Fault(code))
+    assert said.endswith(".")
+    assert "%(" not in said
+    assert not re.search("CSV|UTF-8|export|import", said)
+
+
+def test_a_workbook_without_lines_is_refused_in_words_of_its_own(
+    asked: Asked, client: Client
+) -> None:
+    book = taken(asked, client)
+    sheet = book.active
+    assert sheet is not None
+    sheet.delete_rows(2, 50)
+    page = sent_back(asked, client, book)
+    assert "Ce tableau ne contient plus aucune ligne d’opération" in page
 
 
 def test_a_workbook_too_heavy_or_absent_is_refused(

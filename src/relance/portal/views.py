@@ -136,16 +136,9 @@ def _read_back(
     )
     if not isinstance(report, Fault):
         return report
-    if report.code == "no_header":
-        return _(
-            "Ce n’est pas le fichier que nous vous avons proposé, ou ses titres ont été changés."
-        )
-    if not raw.startswith(ARCHIVES):
-        return _(
-            "Ce fichier n’est pas un classeur Excel\u00a0: renvoyez celui que nous vous avons "
-            "proposé, complété et enregistré au format .xlsx."
-        )
-    return report.message
+    if report.code not in ("empty_file", "no_header") and not raw.startswith(ARCHIVES):
+        report = Fault("binary")
+    return excel_file.refusal_words(report)
 
 
 def _report(report: Sequence[excel_file.Reported]) -> dict[str, Any]:

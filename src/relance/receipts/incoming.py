@@ -178,7 +178,7 @@ def _read_sheet(
         door=door,
     )
     if isinstance(found, Fault):
-        return FileReport(one.name, "refused", found.message)
+        return FileReport(one.name, "refused", workbook.refusal_words(found))
     lines = tuple((line.line, line.outcome, _name(line), line.detail) for line in found)
     return FileReport(one.name, "read", lines=lines)
 

@@ -122,6 +122,33 @@ def read_answers(
     return report
 
 
+def refusal_words(fault: Fault) -> str:
+    """Why a returned workbook was not read, where nothing but that of a request is taken.
+
+    The sentences of the readers advise other formats and exports, which are no way out here.
+    """
+    own = _("renvoyez celui que nous vous avons proposé, complété et enregistré au format .xlsx.")
+    why = {
+        "empty_file": _("Ce fichier est vide\u00a0: %(own)s"),
+        "no_rows": _("Ce tableau ne contient plus aucune ligne d’opération\u00a0: %(own)s"),
+        "no_sheet": _("Ce classeur ne contient plus aucune feuille remplie\u00a0: %(own)s"),
+        "damaged": _("Ce classeur est abîmé et ne s’ouvre pas\u00a0: %(own)s"),
+        "password": _(
+            "Ce classeur est protégé par un mot de passe, ou d’un ancien format .xls\u00a0: %(own)s"
+        ),
+        "zip_bomb": _("Ce classeur est démesuré, il est refusé par sécurité\u00a0: %(own)s"),
+        "file_too_large": _("Ce fichier est trop lourd\u00a0: %(own)s"),
+        "too_many_rows": _("Ce tableau a trop de lignes\u00a0: %(own)s"),
+        "too_many_columns": _("Ce tableau a trop de colonnes\u00a0: %(own)s"),
+        "too_many_cells": _("Cette feuille est démesurée\u00a0: %(own)s"),
+        "no_header": _(
+            "Ce n’est pas le fichier que nous vous avons proposé, ou ses titres ont été changés."
+        ),
+    }
+    other = _("Ce fichier n’est pas un classeur Excel\u00a0: %(own)s")
+    return why.get(fault.code, other) % {"own": own}
+
+
 class _Read(NamedTuple):
     line: int
     reference: str
