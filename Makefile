@@ -3,6 +3,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := .venv/bin
 PYTEST := $(RUN)/pytest -q -p no:cacheprovider
 ON_SQLITE := env -u RELANCE_TEST_DATABASE_URL
+BROWSER := $(RUN)/pytest -q -m "browser"
 FAST := not browser and not chaos and not long
 
 .PHONY: setup demo test test-fast test-postgres test-browser check fix bench chaos messages screenshots clean
@@ -23,7 +24,7 @@ test: setup
 	$(ON_SQLITE) $(PYTEST) -n 2 --dist loadfile -m "long"
 	@if [ -n "$$RELANCE_TEST_DATABASE_URL" ]; then $(MAKE) --no-print-directory test-postgres; fi
 	@# a real browser on a busy machine may miss a beat: a journey that fails twice has failed
-	$(ON_SQLITE) $(PYTEST) -m "browser" || $(ON_SQLITE) $(PYTEST) -m "browser"
+	$(ON_SQLITE) $(BROWSER) || $(ON_SQLITE) $(BROWSER) --last-failed
 	$(PYTEST) -m "chaos"
 
 test-fast: setup
@@ -35,7 +36,7 @@ test-postgres: setup
 
 test-browser: setup
 	@sh scripts/browser.sh
-	$(ON_SQLITE) $(PYTEST) -m "browser"
+	$(ON_SQLITE) $(BROWSER)
 
 # Ten thousand messages on each database, some minutes (docs/chaos.md); SEED=… repeats a run, MESSAGES=… shortens it.
 chaos: setup
