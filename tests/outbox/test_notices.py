@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import IntegrityError, transaction
 
 from relance.accounts.models import Organisation, User
 from relance.outbox import notices
@@ -17,7 +18,7 @@ from .conftest import NOW, Server
 pytestmark = pytest.mark.django_db
 
 
-def written(organisation: Organisation, email: str = "camille@martin.example") -> bool:
+def written(organisation: Organisation | None, email: str = "camille@martin.example") -> bool:
     user, _new = User.objects.get_or_create(email=email)
     return notices.write_down(
         organisation=organisation,
@@ -53,6 +54,17 @@ def test_it_leaves_once_from_the_system_address(
     text = mail.get_body(("plain",))
     assert text is not None
     assert text.get_content().replace("\r\n", "\n") == "Bonjour é\n.point\n"
+
+
+def test_a_notice_of_a_firm_is_written_once_a_day_by_two_processes(db: None) -> None:
+    """The database refuses the second, whose process had not seen the first."""
+    assert written(None)
+    assert not written(None)
+    first = Notice.objects.get()
+    first.pk, first.message_ref = None, "<another@relance.example>"
+    with pytest.raises(IntegrityError), transaction.atomic():
+        first.save(force_insert=True)
+    assert Notice.objects.count() == 1
 
 
 def test_one_that_died_after_the_hand_over_is_never_sent_again(

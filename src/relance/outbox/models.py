@@ -140,7 +140,12 @@ class Notice(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["organisation", "user", "kind", "on"], name="one_notice_per_kind_and_day"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["user", "kind", "on"],
+                condition=Q(organisation=None),
+                name="one_firm_notice_per_kind_and_day",
+            ),
         ]
         indexes = [
             models.Index(
