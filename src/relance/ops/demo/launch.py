@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import errno
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -27,6 +28,7 @@ PORT = 8000
 FULL = 74
 MONTHS = 24
 OLD_DAYS = 20
+INBOUND = "collect@relance.example"
 REFUSED = "compta@roussel-btp.example"
 ACCOUNTANT = "anne.morel@cabinet-morel.example"
 
@@ -100,7 +102,12 @@ def _start(options: argparse.Namespace, data: Path) -> int:
 
 
 def surround(data: Path, smtp_port: int) -> None:
-    """Set the environment of this process and of the worker it starts."""
+    """Set the environment of this process and of the worker it starts.
+
+    Dossiers receive mail at the address that was given, else at one of no real domain, so that
+    answers by mail can be tried with the way in that `relance inbox --webhook` opens.
+    """
+    inbound = os.environ.get("RELANCE_INBOUND", "").strip() or INBOUND
     for name in [name for name in os.environ if name.startswith("RELANCE_")]:
         if name not in ("RELANCE_LOG_LEVEL", "RELANCE_DEBUG"):
             del os.environ[name]
@@ -110,6 +117,7 @@ def surround(data: Path, smtp_port: int) -> None:
         "RELANCE_SMTP_HOST": "127.0.0.1",
         "RELANCE_SMTP_PORT": str(smtp_port),
         "RELANCE_DEMO": "1",
+        "RELANCE_INBOUND": inbound,
     }
 
 
@@ -159,7 +167,10 @@ def _serve(options: argparse.Namespace) -> int:
         login = words.PEOPLE[0].email
         print(
             f"Relance : {url}  identifiant {login}  mot de passe {words.PASSWORD}  (Ctrl-C arrête)"
-            f"\nLe cabinet : identifiant {ACCOUNTANT}, même mot de passe",
+            f"\nLe cabinet : identifiant {ACCOUNTANT}, même mot de passe"
+            f"\nRecevoir un e-mail : RELANCE_URL={url.rstrip('/')}"
+            f" RELANCE_DATA_DIR={shlex.quote(str(options.data.resolve()))}"
+            " relance inbox --webhook donne l’adresse où l’envoyer (POST)",
             flush=True,
         )
         if not options.no_browser:
