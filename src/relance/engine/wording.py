@@ -5,7 +5,7 @@ The texts are gettext source strings: ``translate`` may be a gettext function; f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Final
 
@@ -204,6 +204,13 @@ def money_words(cents: int, currency: str) -> str:
     units, rest = divmod(abs(cents), 100)
     figure = f"{units:,}".replace(",", NNBSP)
     return f"{MINUS if cents < 0 else ''}{figure},{rest:02d}{NBSP}{SYMBOLS.get(currency, currency)}"
+
+
+def sums_words(sums: Mapping[str, int]) -> str:
+    """``12,00 € + 357,77 CAD``: cents by currency, never added to one another; euros first."""
+    known = {currency: cents for currency, cents in sums.items() if cents} or {"EUR": 0}
+    order = sorted(known, key=lambda currency: (currency != "EUR", currency))
+    return " + ".join(money_words(known[currency], currency) for currency in order)
 
 
 class _Words(dict[str, str]):

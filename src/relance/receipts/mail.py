@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 
 from relance.bank.models import Missing, Transaction
 from relance.engine.receipts import SHOWN_IN_MESSAGE
-from relance.engine.wording import date_words, money_words
+from relance.engine.wording import date_words, money_words, sums_words
 
 
 class Line(NamedTuple):
@@ -125,7 +125,7 @@ def _sum_words(rows: Sequence[Transaction]) -> str:
     sums: dict[str, int] = {}
     for row in rows:
         sums[row.currency] = sums.get(row.currency, 0) + abs(row.amount_cents)
-    return " + ".join(money_words(cents, currency) for currency, cents in sums.items())
+    return sums_words(sums)
 
 
 def _line(row: Transaction, url: str) -> Line:

@@ -140,11 +140,13 @@ def chosen(access: FirmAccess, filters: Filters, now: datetime) -> QuerySet[Any]
 
 
 class Row(NamedTuple):
-    """A line of the list; `next_on` is the local date of its next automatic request."""
+    """A line of the list; `next_on` is the local date of its next automatic request, `sums` what is
+    missing in absolute cents by currency."""
 
     dossier: Any
     next_on: date | None
     share: int
+    sums: dict[str, int]
 
 
 def list_page(access: FirmAccess, filters: Filters, number: str | None, now: datetime) -> Page[Any]:
@@ -154,9 +156,15 @@ def list_page(access: FirmAccess, filters: Filters, number: str | None, now: dat
     own = FileSchedule.objects.filter(organisation__in=[one.pk for one in found])
     mine = {row.organisation_id: row for row in own}
     firm = FirmSchedule.objects.filter(firm=access.firm).first()
+    missing = missing_of(found, None, None)
     most = max((one.missing for one in found), default=0) or 1
     page.object_list = [
-        Row(one, _next(firm, mine.get(one.pk), one, now), round(100 * one.missing / most))
+        Row(
+            one,
+            _next(firm, mine.get(one.pk), one, now),
+            round(100 * one.missing / most),
+            missing.get(one.pk, (0, {}))[1],
+        )
         for one in found
     ]
     return page
@@ -173,10 +181,11 @@ def _next(
 
 
 class Figures(NamedTuple):
-    """Over all the dossiers: percentage points, days; None when nothing tells."""
+    """Over all the dossiers: absolute cents by currency, percentage points, days; None when
+    nothing tells. `old_percent` is of the euros, or else of the first currency."""
 
     missing: int
-    cents: int
+    sums: dict[str, int]
     old_percent: int
     lacking: int
     dossiers: int
@@ -185,16 +194,26 @@ class Figures(NamedTuple):
     delay: float | None
     replies: int
 
+    @property
+    def only_euros(self) -> bool:
+        """Whether what is ticked may be added up as one sum."""
+        return set(self.sums) <= {"EUR"}
+
 
 def figures(access: FirmAccess, now: datetime, today: date) -> Figures:
     """The strip over the list."""
     rows = access.all(Transaction).exclude(missing="")
     half_year = today - timedelta(days=182)
-    sums = rows.order_by().aggregate(
-        n=Count("pk"),
-        cents=Sum(Abs("amount_cents")),
-        old=Sum(Abs("amount_cents"), filter=Q(booked__lt=half_year)),
-    )
+    sums = {
+        currency: (count, cents, old or 0)
+        for currency, count, cents, old in rows.order_by()
+        .values_list("currency")
+        .annotate(
+            n=Count("pk"),
+            cents=Sum(Abs("amount_cents")),
+            old=Sum(Abs("amount_cents"), filter=Q(booked__lt=half_year)),
+        )
+    }
     counts = dossiers(access, now).aggregate(
         all=Count("pk"),
         lacking=Count("pk", filter=Q(missing__gt=0)),
@@ -203,12 +222,13 @@ def figures(access: FirmAccess, now: datetime, today: date) -> Figures:
         total_settled=Sum("settled"),
         replies_waiting=Sum("replies"),
     )
-    cents = sums["cents"] or 0
+    first = "EUR" if "EUR" in sums else min(sums, default="")
+    _count, cents, old = sums.get(first, (0, 0, 0))
     asked = counts["total_asked"] or 0
     return Figures(
-        sums["n"],
-        cents,
-        round(100 * (sums["old"] or 0) / cents) if cents else 0,
+        sum(count for count, _cents, _old in sums.values()),
+        {currency: of[1] for currency, of in sums.items()},
+        round(100 * old / cents) if cents else 0,
         counts["lacking"],
         counts["all"],
         counts["errors"],
@@ -262,20 +282,24 @@ class Planned(NamedTuple):
 
     dossier: Organisation
     number: int
-    cents: int
+    sums: dict[str, int]
     people: Sequence[str]
     refusal: str
 
 
 def missing_of(
     organisations: Sequence[Organisation], first: date | None, last: date | None
-) -> dict[int, tuple[int, int]]:
-    """Count and absolute cents *À valider* over a period, by dossier."""
+) -> dict[int, tuple[int, dict[str, int]]]:
+    """Count and absolute cents by currency *À valider* over a period, by dossier."""
     rows = Transaction.objects.filter(organisation__in=organisations).exclude(missing="")
     if first:
         rows = rows.filter(booked__gte=first)
     if last:
         rows = rows.filter(booked__lte=last)
-    grouped = rows.order_by().values_list("organisation_id")
-    sums = grouped.annotate(count=Count("pk"), cents=Sum(Abs("amount_cents")))
-    return {pk: (count, cents) for pk, count, cents in sums}
+    grouped = rows.order_by().values_list("organisation_id", "currency")
+    found: dict[int, tuple[int, dict[str, int]]] = {}
+    counted = grouped.annotate(n=Count("pk"), cents=Sum(Abs("amount_cents")))
+    for pk, currency, number, cents in counted:
+        count, sums = found.get(pk, (0, {}))
+        found[pk] = (count + number, sums | {currency: cents})
+    return found

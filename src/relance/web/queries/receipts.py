@@ -14,7 +14,7 @@ from relance.accounts.access import Access, FirmAccess
 from relance.accounts.models import CollectRole
 from relance.bank.models import Transaction
 from relance.outbox.models import Message
-from relance.receipts.models import Answer, Request
+from relance.receipts.models import Answer, Asked, Request
 from relance.receipts.services.asking import to_validate
 from relance.web.queries import bank
 from relance.web.queries.paging import page_of
@@ -61,30 +61,35 @@ def _day(text: str) -> date | None:
 
 
 class Totals(NamedTuple):
-    """Of the transactions asked about; `cents` adds absolute amounts up."""
+    """Of the transactions asked about; `sums` adds absolute cents up by currency."""
 
     number: int
-    cents: int
+    sums: dict[str, int]
     oldest: date | None
     newest: date | None
 
 
 def totals(rows: QuerySet[Transaction]) -> Totals:
     """Counted by the database."""
-    found = rows.order_by().aggregate(
-        n=Count("pk"), cents=Sum(Abs("amount_cents")), oldest=Min("booked"), newest=Max("booked")
-    )
-    return Totals(found["n"], found["cents"] or 0, found["oldest"], found["newest"])
+    found = rows.order_by().aggregate(n=Count("pk"), oldest=Min("booked"), newest=Max("booked"))
+    return Totals(found["n"], sums(rows), found["oldest"], found["newest"])
+
+
+def sums(rows: QuerySet[Transaction]) -> dict[str, int]:
+    """Absolute cents by currency, in one query."""
+    return dict(rows.order_by().values_list("currency").annotate(cents=Sum(Abs("amount_cents"))))
 
 
 class Made(NamedTuple):
-    """A request as lists show it: `settled` of its `count` transactions want nothing any more."""
+    """A request as lists show it: `settled` of its `count` transactions want nothing any more;
+    `sums` are the absolute cents asked about, by currency."""
 
     request: Request
     settled: int
     answers: int
     message: Message | None
     open: bool
+    sums: dict[str, int]
 
     @property
     def percent(self) -> int:
@@ -106,7 +111,7 @@ def requests_page(scope: Scope, number: str | None, *, moment: Any) -> Page[Any]
 
 
 def made(requests: Iterable[Request], *, moment: Any) -> list[Made]:
-    """With their state, in three queries however many there are."""
+    """With their state, in four queries however many there are."""
     found = list(requests)
     keys = [one.pk for one in found]
     counts = {
@@ -121,6 +126,15 @@ def made(requests: Iterable[Request], *, moment: Any) -> list[Made]:
         .values_list("door__request_id")
         .annotate(Count("transaction", distinct=True))
     )
+    cents: dict[int, dict[str, int]] = {key: {} for key in keys}
+    by_currency = (
+        Asked.objects.filter(request__in=keys)
+        .order_by()
+        .values_list("request_id", "transaction__currency")
+        .annotate(cents=Sum(Abs("transaction__amount_cents")))
+    )
+    for key, currency, total in by_currency:
+        cents[key][currency] = total
     messages = Message.objects.in_bulk([one.message_id for one in found if one.message_id])
     return [
         Made(
@@ -129,6 +143,7 @@ def made(requests: Iterable[Request], *, moment: Any) -> list[Made]:
             answers.get(one.pk, 0),
             messages.get(one.message_id or 0),
             _is_open(one, moment),
+            cents[one.pk],
         )
         for one in found
     ]

@@ -1,6 +1,7 @@
 """Tags and filters of every page: how figures, dates, levels and states are shown."""
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -14,6 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from relance.engine.wording import sums_words
 from relance.web import french
 
 register = template.Library()
@@ -98,6 +100,12 @@ def breaks(text: str) -> SafeString:
 def money(cents: int | None, currency: str = "EUR") -> str:
     """`{{ invoice.open_cents|money:invoice.currency }}`; nothing known gives `–`."""
     return french.NOTHING if cents is None else french.money(cents, currency or "EUR")
+
+
+@register.filter
+def money_sums(sums: Mapping[str, int]) -> str:
+    """`{{ totals.sums|money_sums }}` as `12,00 € + 357,77 CAD`: cents by currency."""
+    return sums_words(sums)
 
 
 @register.filter

@@ -116,14 +116,14 @@ def planned(
     readers = readers_of_all([one.pk for one in organisations])
     found = []
     for one in organisations:
-        count, cents = missing.get(one.pk, (0, 0))
+        count, sums = missing.get(one.pk, (0, {}))
         people = [str(reader.user) for reader in readers[one.pk] if reader.eligible]
         refusal = ""
         if not count:
             refusal = _("Rien ne manque sur cette période.")
         elif not people:
             refusal = _("Aucun destinataire.")
-        found.append(reads.Planned(one, count, cents, people, refusal))
+        found.append(reads.Planned(one, count, sums, people, refusal))
     return found
 
 
