@@ -1,6 +1,6 @@
 """A run comes out in postal order under its cover sheet; what was paid since is taken out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from relance.accounts.models import User
 from relance.history.models import Event
 from relance.ledger.models import Customer, Invoice
 from relance.outbox import print_order, print_runs, services
-from relance.outbox.delivery import Rewrite
+from relance.outbox.delivery import Cancel, Rewrite, Verdict
 from relance.outbox.models import Message, MessageInvoice, PrintRun, Status
 from tests.outbox.conftest import NOW, make_draft, make_invoice
 from tests.outbox.pdf_words import pages_of, squeezed
@@ -101,6 +101,30 @@ def test_a_single_letter_needs_no_cover_sheet(
     with run.file.open("rb") as file:
         [page] = pages_of(file.read())
     assert "Bordereau" not in page
+
+
+def test_a_run_put_back_while_it_is_being_made_leaves_its_letters_as_they_are(
+    queue: Callable[..., Message], camille: User, told: Told
+) -> None:
+    """What another person took back waits again; it is not cancelled over his head."""
+    letter = queue("F-1")
+
+    def put_back(batch: Sequence[Message]) -> dict[int, Verdict]:
+        print_runs.put_back(run=PrintRun.objects.get())
+        return {one.pk: Cancel("SETTLED") for one in batch}
+
+    with pytest.raises(print_runs.NothingToPrintError) as nothing:
+        print_runs.make(
+            organisation=letter.organisation,
+            message_ids=[letter.pk],
+            actor=camille,
+            now=NOW,
+            hooks=replace(told.hooks, recheck=put_back),
+        )
+    letter.refresh_from_db()
+    assert (letter.status, letter.print_run, nothing.value.dropped) == (Status.QUEUED, None, [])
+    assert letter.lines.get().live
+    assert told.ended == []
 
 
 @pytest.fixture

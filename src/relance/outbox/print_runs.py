@@ -177,16 +177,24 @@ def _drop_unwanted(run: PrintRun, now: datetime, hooks: Hooks) -> list[Message]:
             for message, rewritten in anew:
                 held = Message.objects.filter(pk=message.pk, print_run=run, status=Status.QUEUED)
                 rewrite(message, held, rewritten)
-            for message, verdict in unwanted:
-                message.status, message.reason = Status.CANCELLED, verdict.reason
-                message.ended_at, message.print_run = now, None
-                message.save(update_fields=["status", "reason", "ended_at", "print_run"])
-            gone = [message for message, _verdict in unwanted]
+            gone = [one for one, verdict in unwanted if _cancelled(one, run, verdict, now)]
             MessageInvoice.objects.filter(message__in=gone).update(live=False)
             if gone:
                 hooks.ended(gone)
         dropped += gone
     return dropped
+
+
+def _cancelled(message: Message, run: PrintRun, verdict: Cancel, now: datetime) -> bool:
+    """Cancel a letter of the run; False when somebody put the run back, and it waits again."""
+    held = Message.objects.filter(pk=message.pk, print_run=run, status=Status.QUEUED)
+    if not held.update(
+        status=Status.CANCELLED, reason=verdict.reason, ended_at=now, print_run=None
+    ):
+        return False
+    message.status, message.reason = Status.CANCELLED, verdict.reason
+    message.ended_at, message.print_run = now, None
+    return True
 
 
 def stale(run: PrintRun, hooks: Hooks) -> list[Stale]:
