@@ -170,6 +170,16 @@ def test_another_try_says_it_once_and_fewer_invoices_take_their_pdfs_back(
     assert (message.by_link, message.text) == (False, "moins")
 
 
+def test_a_claim_lost_meanwhile_keeps_its_words(
+    heavy: Callable[[str], Invoice], queue_one: QueueOne
+) -> None:
+    message = whole(queue_one(heavy("F-1"), heavy("F-2")))
+    Message.objects.filter(pk=message.pk).update(claimed_by="another")
+    weights.lighten([message])
+    assert message.by_link
+    assert not whole(message).by_link
+
+
 def test_a_pdf_that_vanished_is_said_by_the_one_who_writes_the_mail(
     heavy: Callable[[str], Invoice], queue_one: QueueOne
 ) -> None:

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from relance.accounts.models import Organisation
 from relance.ledger.models import Customer
-from relance.outbox import services, threads
+from relance.outbox import claims, services, threads
 from relance.outbox.models import Message, Status
 
 from .conftest import NOW, Clock, Server, make_draft, make_invoice
@@ -107,3 +107,16 @@ def test_a_batch_asks_once_and_writes_only_what_changes(
         done = [q for q in asked if "SAVEPOINT" not in q["sql"]]
         assert len(done) == queries
     assert {one.status for one in waiting} == {Status.QUEUED}
+
+
+def test_a_claim_lost_meanwhile_is_not_written_over(
+    queue_one: QueueOne, server: Server, clock: Clock
+) -> None:
+    """Whoever got the message back may have edited it, or holds it himself now."""
+    sent(queue_one, clock)
+    queue_one()
+    claimed = claims.claim(worker="a", at=clock(), limit=1, channels=["email"])
+    claims.give_back(worker="a")
+    threads.tie(claimed, at=clock())
+    assert claimed[0].in_reply_to
+    assert Message.objects.get(pk=claimed[0].pk).in_reply_to == ""

@@ -5,7 +5,7 @@ point of no return, `sent_at` right after the answer. So whoever finds it abando
 neither mark → nothing left, back to the queue; both → it left; only the first → uncertain.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from time import sleep
@@ -68,6 +68,11 @@ def whole(messages: QuerySet[Message]) -> QuerySet[Message]:
     """With all that delivering needs: organisation, mailbox, lines and their invoices."""
     lines = MessageInvoice.objects.select_related("invoice").order_by("pk")
     return messages.prefetch_related("organisation", "mailbox", "files", Prefetch("lines", lines))
+
+
+def held(messages: Iterable[Message]) -> QuerySet[Message]:
+    """Rows whose claim is still the one of these messages: not given back, nobody else's since."""
+    return Message.objects.filter(claimed_by__in={one.claimed_by for one in messages})
 
 
 def claim(*, worker: str, at: datetime, limit: int, channels: Sequence[str]) -> list[Message]:

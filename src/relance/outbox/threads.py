@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 
+from relance.outbox import claims
 from relance.outbox.models import Message, Status
 
 REMEMBERED = timedelta(days=180)
@@ -23,7 +24,8 @@ def tie(messages: Sequence[Message], *, at: datetime) -> None:
 
     The message before is the newest of the same organisation, customer and purpose that left
     within 180 days to at least one of the same addresses, and not to a test address instead.
-    One query for all of them; nothing is written where nothing changes.
+    One query for all of them; nothing is written where nothing changes, or over what somebody
+    wrote who got the message back meanwhile.
     """
     mails = [message for message in messages if message.channel == "email"]
     if not mails:
@@ -36,7 +38,7 @@ def tie(messages: Sequence[Message], *, at: datetime) -> None:
         if tied != (message.in_reply_to, message.thread):
             message.in_reply_to, message.thread = tied
             changed.append(message)
-    Message.objects.bulk_update(changed, ["in_reply_to", "thread"])
+    claims.held(changed).bulk_update(changed, ["in_reply_to", "thread"])
 
 
 def references(earlier: Message) -> str:

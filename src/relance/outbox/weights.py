@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from relance.outbox import doors
+from relance.outbox import claims, doors
 from relance.outbox.models import Message
 
 _LINK = "margin:16px 0 0"
@@ -20,8 +20,9 @@ _LINK = "margin:16px 0 0"
 def lighten(messages: Sequence[Message]) -> None:
     """Of the e-mails about to leave that weigh more than `MAIL_MAX_BYTES`, link to the PDFs.
 
-    In memory and in the table; a message that is light again (rewritten with fewer invoices)
-    takes its PDFs back. Own files stay attached: they were limited when they were kept.
+    In memory and, while its claim is held, in the table; a message that is light again (rewritten
+    with fewer invoices) takes its PDFs back. Own files stay attached: they were limited when they
+    were kept.
     """
     changed = []
     for message in messages:
@@ -35,7 +36,7 @@ def lighten(messages: Sequence[Message]) -> None:
         if heavy or message.by_link:
             message.by_link = heavy
             changed.append(message)
-    Message.objects.bulk_update(changed, ["by_link", "text", "html"])
+    claims.held(changed).bulk_update(changed, ["by_link", "text", "html"])
 
 
 def _weight(message: Message) -> int:
