@@ -148,6 +148,33 @@ def test_a_mailbox_over_tls_is_used_only_with_a_certificate_one_can_trust(
 # --- troubles of one, peace of the others ------------------------------------------------------
 
 
+def test_a_mailbox_that_works_again_brings_back_only_what_waited_for_it(
+    organisation: Organisation,
+    camille: User,
+    queue_one: QueueOne,
+    post_office: Open,
+    clock: Clock,
+) -> None:
+    """What a recipient's own server put off until tomorrow is not asked for again at once."""
+    mailbox = connect(organisation, post_office(login="martin", password="right"), actor=camille)
+    right = mailbox.secret
+    Mailbox.objects.update(secret=secrets.sealed("wrong"))
+    stuck, later = queue_one(**through(mailbox)), queue_one(**through(mailbox))
+    tomorrow = NOW + timedelta(hours=24)
+    Message.objects.filter(pk=later.pk).update(
+        status=Status.RETRYING, attempts=4, not_before=tomorrow, error="451 later"
+    )
+    deliver(clock)
+    mailbox.refresh_from_db()
+    mailbox.secret = right
+    mailbox.save()
+    clock.forward(minutes=1)
+    assert mailbox_care.try_out(mailbox, now=clock()).code == ""
+    stuck.refresh_from_db()
+    later.refresh_from_db()
+    assert (stuck.not_before, later.not_before) == (clock.at, tomorrow)
+
+
 def test_a_mailbox_that_refuses_its_login_rests_and_the_others_go_on(
     organisation: Organisation,
     camille: User,

@@ -205,16 +205,21 @@ def put_off(mailbox_id: int, *, until: datetime, answer: str = "", reason: str =
 
 
 def works(mailbox: Mailbox, *, at: datetime) -> None:
-    """It has just worked: what was put off because of it may leave at once."""
+    """It has just worked: what was put off because of it may leave at once.
+
+    That is what waits for the very end of its rest; what its own recipient put off keeps its time.
+    """
+    rests = Mailbox.objects.filter(pk=mailbox.pk).values_list("paused_until", flat=True)
     was_down = bool(mailbox.failures or mailbox.paused_until)
+    until = [one for one in {mailbox.paused_until, *rests} if one] if was_down else []
     mailbox.checked_at, mailbox.check_error = at, ""
     mailbox.failures, mailbox.paused_until = 0, None
     Mailbox.objects.filter(pk=mailbox.pk, retired_at=None).update(
         checked_at=at, check_error="", failures=0, paused_until=None
     )
-    if was_down:
-        Message.objects.filter(mailbox=mailbox, status__in=WAITING, not_before__gt=at).exclude(
-            error=""
+    if until:
+        Message.objects.filter(
+            mailbox=mailbox, status__in=WAITING, not_before__gt=at, not_before__in=until
         ).update(not_before=at)
 
 
