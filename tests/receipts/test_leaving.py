@@ -11,6 +11,7 @@ from relance.accounts.models import Membership, Organisation, User
 from relance.bank.services.errors import BankRefused
 from relance.formats.faults import Fault
 from relance.formats.tabular import open_table
+from relance.history.models import Event
 from relance.ops import worker
 from relance.ops.hooks import hooks
 from relance.ops.smtp_sink import Sink
@@ -138,6 +139,8 @@ def test_a_request_of_the_test_mode_goes_to_its_address_and_is_forgotten_at_its_
     assert door_of(token[1], now=later) is None
     assert not Request.objects.exists()
     assert FileSchedule.objects.get().served_on == TODAY - timedelta(days=1)
+    told = Event.objects.get(kind="receipts_forgotten")
+    assert (told.data["request"], told.data["on"]) == (request.pk, TODAY.isoformat())
     assert Message.objects.get().reason == "TEST"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import Min
+from django.db.models import Min, QuerySet
 
 from relance.accounts import clock
 from relance.accounts.models import Organisation
@@ -28,7 +28,7 @@ def ended(stopped: Sequence[Message], now: datetime) -> None:
     """Requests that did not leave; those of a test mode that is over are forgotten altogether.
 
     Their links open nothing any more, and the dates of the calendar that they served are to be
-    served again: the client then gets his first true request.
+    served again: the client then gets his first true request. The journal names each.
     """
     _tell(stopped, "receipts_not_sent", now)
     tested = [one.request_id for one in stopped if one.reason == UNDONE and one.request_id]
@@ -38,7 +38,29 @@ def ended(stopped: Sequence[Message], now: datetime) -> None:
         FileSchedule.objects.filter(organisation=organisation, served_on__gte=first).update(
             served_on=first - timedelta(days=1)
         )
+    _tell_forgotten(requests, stopped, now)
     requests.delete()
+
+
+def _tell_forgotten(requests: QuerySet[Request], stopped: Sequence[Message], now: datetime) -> None:
+    """One event per request of the test, with all that its row said."""
+    to = {one.request_id: one for one in stopped}
+    facts: dict[Organisation, list[Fact]] = {}
+    for request in requests.select_related("organisation").order_by("pk"):
+        message = to[request.pk]
+        data = {
+            "request": request.pk,
+            "kind": request.kind,
+            "on": request.on.isoformat(),
+            "count": request.count,
+            "amount_cents": request.amount_cents,
+            "to": message.recipients,
+        }
+        on = clock.local_date(request.organisation, now)
+        fact = Fact("receipts_forgotten", now, on, message_id=message.pk, data=data)
+        facts.setdefault(request.organisation, []).append(fact)
+    for organisation, of_it in facts.items():
+        append(organisation, of_it)
 
 
 def bounced(messages: Sequence[Message], now: datetime) -> None:

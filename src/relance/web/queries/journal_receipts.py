@@ -142,6 +142,7 @@ BANK: dict[str, Callable[[Mapping[str, Any]], Told]] = {
     "receipts_schedule": _schedule,
     "receipts_sent": _to("send", lazy("Demande de justificatifs envoyée")),
     "receipts_not_sent": _to("error", lazy("Demande de justificatifs non envoyée")),
+    "receipts_forgotten": _to("undo", lazy("Demande de justificatifs du mode test effacée")),
     "receipts_link_opened": _to("eye", lazy("Demande de justificatifs ouverte")),
 }
 """Kinds that are told in full only to those who may see the bank of the dossier."""
