@@ -11,8 +11,8 @@ from hashlib import sha256
 from uuid import uuid4
 
 from relance.accounts.models import Organisation, User
-from relance.outbox.models import Message, Status
-from relance.outbox.services import VOID, domain_of
+from relance.outbox.models import VOID, Message, Status
+from relance.outbox.services import domain_of
 
 
 def new_key() -> str:
