@@ -182,6 +182,7 @@ def test_a_customer_who_is_chased_as_a_whole_has_one_line_for_all_his_invoices(
     assert "F-1" in text
     assert "+ 1" in text
     assert "150,00 €" in text
+    assert "en 1 relance" in page(camille)
 
 
 def test_an_encaissement_held_by_the_delay_stays_and_says_from_when(

@@ -165,6 +165,11 @@ class Listing:
     count: int
     errors: int
 
+    @property
+    def lines(self) -> int:
+        """The relances to do, which the navigation counts: one may be about several invoices."""
+        return sum(one.lines for one in self.sections)
+
 
 def selection(access: Access, filters: Filters, today: date) -> QuerySet[ToChase]:
     """The stored lines that the filters leave, unpaid only (S4-32), in no order."""
