@@ -277,6 +277,22 @@ def test_what_was_delayed_does_not_leave_at_night(customer: Customer) -> None:
     assert (report.postponed, message.not_before) == (1, at(on + timedelta(days=1)))
 
 
+def test_what_was_delayed_does_not_leave_on_a_day_off(customer: Customer) -> None:
+    """D-14: a second try that falls on a Saturday waits for Monday's hour."""
+    make_invoice(customer, "F-1", DUE)
+    on = DUE + timedelta(days=7)
+    run.run(customer.organisation, on=on, now=at(on), spread=False, pause=0)
+    saturday = on + timedelta(days=(5 - on.weekday()) % 7)
+    report = deliver_batch(
+        worker=identity.new_name(),
+        now=lambda: at(saturday) + timedelta(hours=2),
+        hooks=hooks(lambda: at(saturday) + timedelta(hours=2), by_day=True),
+        channels={"email": FakeChannel},
+    )
+    message = Message.objects.get()
+    assert (report.postponed, message.not_before) == (1, at(saturday + timedelta(days=2)))
+
+
 def test_an_address_that_cannot_be_written_to_becomes_an_action(
     organisation: Organisation, plan: Plan
 ) -> None:

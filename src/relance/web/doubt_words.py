@@ -7,7 +7,6 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from relance.accounts import clock
 from relance.dunning.facts import hours
 from relance.outbox.models import Attempt, Message
 from relance.outbox.settling import BY_HAND
@@ -57,9 +56,7 @@ def again_words(message: Message, now: datetime) -> str:
 def again_at(message: Message, now: datetime) -> datetime | None:
     """The moment (UTC) at which it may leave; None when that is now."""
     organisation = message.organisation
-    if message.automatic and not hours.due_now(
-        organisation, clock.local_date(organisation, now), now
-    ):
+    if message.automatic and not hours.may_leave(organisation, now):
         return hours.next_departure(organisation, now)
     if message.channel == "sms" and not organisation.test_to:
         return hours.quiet_until(organisation, now)

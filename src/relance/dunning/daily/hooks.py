@@ -16,7 +16,7 @@ from relance.dunning.daily.bounces import bounced
 from relance.dunning.daily.rechecking import Origin, origin_of, recheck_some, stopped_facts
 from relance.dunning.daily.refreshing import refresh
 from relance.dunning.facts import sending
-from relance.dunning.facts.hours import due_now, next_departure, quiet_until
+from relance.dunning.facts.hours import may_leave, next_departure, quiet_until
 from relance.dunning.facts.levels_shown import save_chases
 from relance.dunning.models import Action, Entry, InvoiceChase
 from relance.history import services as history
@@ -53,7 +53,7 @@ def recheck(batch: Sequence[Message], now: datetime, *, by_day: bool = False) ->
     for organisation in Organisation.objects.filter(pk__in=by_organisation):
         mine = by_organisation[organisation.pk]
         on = clock.local_date(organisation, now)
-        if by_day and not due_now(organisation, on, now):
+        if by_day and not may_leave(organisation, now):
             morning = next_departure(organisation, now)
             late = {m.pk for m in mine if m.automatic}
             verdicts |= {key: Postpone(morning, "OUTSIDE_HOURS") for key in late}

@@ -20,6 +20,15 @@ def due_now(organisation: Organisation, on: date, now: datetime) -> bool:
     return start <= now < latest
 
 
+def may_leave(organisation: Organisation, now: datetime) -> bool:
+    """On a working day, between the organisation's hour and the evening: what is automatic leaves.
+
+    A second try, or a message a person approved late, falls on a Sunday as well as on a Monday.
+    """
+    on = clock.local_date(organisation, now)
+    return is_working_day(organisation.zone, on) and due_now(organisation, on, now)
+
+
 SMS_FROM, SMS_UNTIL = 8, 20
 """Local hours of SMS, on working days (B4): a relance is no advertisement, and no alarm clock."""
 
