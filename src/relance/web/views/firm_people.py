@@ -14,6 +14,7 @@ from relance.accounts.firms import remove_accountant, set_accountant
 from relance.accounts.models import FirmMembership
 from relance.accounts.people import PeopleError
 from relance.outbox.invitations import invite_accountant, send_accountant
+from relance.web.queries.invitations import invitations
 from relance.web.requests import enter_firm, moment, user_of
 
 
@@ -44,15 +45,22 @@ def _list(
     refusal: str = "",
 ) -> HttpResponse:
     rows = FirmMembership.objects.filter(firm=access.firm).select_related("user")
+    members = list(rows.order_by("user__full_name", "user__email"))
+    invited = invitations(
+        [row.user for row in members],
+        access.firm,
+        now=moment(request),
+        with_links=access.is_admin,
+    )
     context = {
         "firm_access": access,
         "members": [
             {
                 "row": row,
-                "pending": not row.user.has_usable_password(),
+                "pending": invited.get(row.user_id),
                 "mine": row.user_id == access.user.pk,
             }
-            for row in rows.order_by("user__full_name", "user__email")
+            for row in members
         ],
         "form": form,
         "refusal": refusal,
@@ -79,7 +87,11 @@ def firm_people_invite(request: HttpRequest, firm: int) -> HttpResponse:
     except PeopleError as refusal:
         form.add_error("email", str(refusal))
         return _list(request, access, form, status=409)
-    notes.success(request, _("Invitation envoyée à %(email)s.") % {"email": member.user.email})
+    notes.success(
+        request,
+        _("Invitation de %(email)s\u00a0: elle part dans un instant.")
+        % {"email": member.user.email},
+    )
     return redirect("firm_people", firm)
 
 
@@ -98,7 +110,7 @@ def firm_people_deed(request: HttpRequest, firm: int, pk: int, deed: str) -> Htt
             words = _("%(name)s n’a plus accès au cabinet ni à ses dossiers.")
         elif deed == "renvoyer":
             send_accountant(member=row, actor=actor, on=now.date(), now=now)
-            words = _("Invitation renvoyée à %(name)s.")
+            words = _("Nouvelle invitation de %(name)s\u00a0: elle part dans un instant.")
         else:
             set_accountant(member=row, is_admin=deed == "administrateur", actor=actor)
             words = _("Rôle de %(name)s enregistré.")

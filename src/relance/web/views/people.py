@@ -34,6 +34,7 @@ from relance.accounts.people import (
 from relance.outbox import following
 from relance.outbox.invitations import change_roles, dismiss, invite, send_invitation
 from relance.receipts.services.asking import readers
+from relance.web.queries.invitations import invitations
 from relance.web.requests import enter, moment, today_of, user_of
 
 
@@ -120,8 +121,13 @@ def _list(
     request: HttpRequest, access: Access, form: InviteForm, *, status: int = 200, refusal: str = ""
 ) -> HttpResponse:
     why = {reader.user.pk: reader.why_not for reader in readers(access.organisation)}
-    members = (
-        access.all(Membership).select_related("user").order_by("user__full_name", "user__email")
+    rows = access.all(Membership).select_related("user")
+    members = list(rows.order_by("user__full_name", "user__email"))
+    sent = invitations(
+        [row.user for row in members],
+        access.organisation,
+        now=moment(request),
+        with_links=access.is_admin,
     )
     firm = access.organisation.firm
     context = {
@@ -129,7 +135,7 @@ def _list(
         "members": [
             {
                 "row": member,
-                "pending": not member.user.has_usable_password(),
+                "pending": sent.get(member.user_id),
                 "why_not": why.get(member.user_id, ""),
                 "mine": member.user_id == access.user.pk,
                 "form": RolesForm(
@@ -216,7 +222,9 @@ def people_invite(request: HttpRequest, slug: str) -> HttpResponse:
     except PeopleError as refusal:
         form.add_error("email", str(refusal))
         return _list(request, access, form, status=409)
-    words = _("Invitation envoyée à %(email)s.") % {"email": member.user.email}
+    words = _("Invitation de %(email)s\u00a0: elle part dans un instant.") % {
+        "email": member.user.email
+    }
     notes.success(request, words)
     return redirect("people_list", slug)
 
@@ -274,7 +282,9 @@ def people_resend(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         on=today_of(request, access),
         now=moment(request),
     )
-    words = _("Invitation renvoyée à %(email)s.") % {"email": member.user.email}
+    words = _("Nouvelle invitation de %(email)s\u00a0: elle part dans un instant.") % {
+        "email": member.user.email
+    }
     notes.success(request, words)
     return redirect("people_list", slug)
 
