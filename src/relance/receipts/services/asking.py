@@ -152,14 +152,7 @@ def open_request(
 
     BankRefused: nothing is missing (S0-36), or somebody chosen may not receive it (S0-28).
     """
-    if not rows:
-        raise BankRefused(_("Aucun justificatif ne manque sur cette période."), "NOTHING_MISSING")
-    allowed = {reader.user.pk for reader in readers(organisation) if reader.eligible}
-    if not users or not {user.pk for user in users} <= allowed:
-        raise BankRefused(
-            _("Choisissez au moins un destinataire qui peut recevoir cette demande."),
-            "NO_ELIGIBLE_RECIPIENT",
-        )
+    _require_something(organisation, rows, users)
     request = Request.objects.create(
         organisation=organisation,
         kind=kind,
@@ -196,6 +189,19 @@ def open_request(
     }
     append(organisation, [Fact("receipts_requested", now, on, data=data, actor=actor)])
     return request, letter
+
+
+def _require_something(
+    organisation: Organisation, rows: Sequence[Transaction], users: Collection[User]
+) -> None:
+    if not rows:
+        raise BankRefused(_("Aucun justificatif ne manque sur cette période."), "NOTHING_MISSING")
+    allowed = {reader.user.pk for reader in readers(organisation) if reader.eligible}
+    if not users or not {user.pk for user in users} <= allowed:
+        raise BankRefused(
+            _("Choisissez au moins un destinataire qui peut recevoir cette demande."),
+            "NO_ELIGIBLE_RECIPIENT",
+        )
 
 
 def refuse_request(
