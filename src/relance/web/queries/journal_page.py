@@ -323,7 +323,10 @@ def _rows(access: Access, events: Sequence[Event]) -> list[Row]:
 def _reserved(access: Access, event: Event) -> bool:
     """What happened in the bank is told to those who may see the bank; what others brought or
     answered, to those who may see every document (D-22)."""
-    if event.kind in OF_DOCUMENTS and access.collect < CollectRole.ALL:
+    of_document = event.kind in OF_DOCUMENTS or (
+        event.kind == "receipt_waived" and bool(event.data.get("note"))
+    )
+    if of_document and access.collect < CollectRole.ALL:
         return access.bank < BankRole.R1 or event.actor_id != access.user.pk
     return event.kind in BANK and access.bank < BankRole.R1
 

@@ -154,10 +154,9 @@ OF_DOCUMENTS = frozenset(
         "documents_taken_in",
         "receipt_answered",
         "receipt_associated",
-        "receipt_waived",
     }
 )
-"""Of these, the kinds whose words name a document, who gave it, or his note."""
+"""Of these, the kinds whose words name a document, who gave it, or his note (a waiver may too)."""
 
 PEOPLE: dict[str, Callable[[Mapping[str, Any]], Told]] = {
     "member_invited": _member(lazy("Personne invitée")),
