@@ -171,13 +171,12 @@ def open_request(
         batch_size=1000,
     )
     Transaction.objects.filter(pk__in=[row.pk for row in rows]).update(asked_on=on)
-    token = open_door(request, now=now)
     letter = prepare(
         organisation,
         rows,
         actor=actor,
         note=note,
-        url=f"{settings.PUBLIC_URL}/j/{token}",
+        url=f"{settings.PUBLIC_URL}/j/{open_door(request, now=now)}",
         first=first,
         last=last,
     )
