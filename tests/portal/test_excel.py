@@ -112,7 +112,7 @@ def test_lines_of_another_request_touch_nothing(
     [
         (b"", "Ce fichier est vide : renvoyez celui que nous vous avons proposé"),
         (b"PK\x03\x04 broken", "Ce classeur est abîmé et ne s’ouvre pas : renvoyez celui"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "renvoyez celui que nous vous avons proposé"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "renvoyez celui que nous vous"),
         (b"date;montant\n1;2\n", "Ce n’est pas le fichier que nous vous avons proposé"),
         (b"\x89PNG\r\n\x1a\n", "Ce fichier n’est pas un classeur Excel"),
         (b"\x81\x8d\x8f\x90\x9d" * 9, "Ce fichier n’est pas un classeur Excel"),

@@ -314,7 +314,8 @@ def test_what_is_approved_is_what_is_printed_interest_and_indemnity_with_it(
     camille.post(letter)
     kept = Message.objects.get().letter
     assert kept is not None
-    assert kept["formal"] and kept["sums"], "the law adds something"
+    assert kept["formal"]
+    assert kept["sums"], "the law adds something"
     for where, text in shown.items():
         for words in (kept["total"][-1], *(one[-1] for one in kept["sums"]), *kept["enclosures"]):
             assert words in text, (where, words)
