@@ -27,7 +27,6 @@ def letter_body(letter: Mapping[str, Any]) -> dict[str, Any]:
         "sums": [
             Sum(one[0], one[1] if len(one) > 2 else "", one[-1]) for one in letter.get("sums", ())
         ],
-        "span": len(letter["head"]) - 1,
     }
 
 
