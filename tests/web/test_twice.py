@@ -75,12 +75,15 @@ def written(customer: Customer, **more: Any) -> dict[str, Any]:
 
 
 def test_relancer_from_the_customer_s_page(camille: Client, late: Customer) -> None:
-    """S2-01, S3-16: the form opened anew is another message, the same form is not."""
+    """S2-01, S3-16: the form opened anew asks once; said again, it is another message."""
     url = f"{D}/clients/{late.pk}/relancer/"
     twice(camille, url, written(late, cle=key_of(camille, url)))
-    assert Message.objects.count() == 1
+    first = Message.objects.get()
     assert arrived() == [("a@b.example",)]
-    camille.post(url, written(late, cle=key_of(camille, url)))
+    key = key_of(camille, url)
+    twice(camille, url, written(late, cle=key))
+    assert arrived() == []
+    twice(camille, url, written(late, cle=key, vu=first.pk))
     assert arrived() == [("a@b.example",)]
 
 
