@@ -1,6 +1,7 @@
 """An address that a file or a page brings is one to which the outbox can send."""
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,12 +29,19 @@ def draft(organisation: Organisation, customer: int, to: str) -> Draft:
     )
 
 
+def _is_address(text: str) -> bool:
+    try:
+        validate_email(text)
+    except ValidationError:
+        return False
+    return True
+
+
 @given(local=_LOCAL, labels=st.lists(_LABEL, min_size=1, max_size=3))
 def test_what_the_readers_take_the_outbox_takes(local: str, labels: list[str]) -> None:
     """Never silence (3.12): an address taken by the one and refused by the other says nothing."""
     good, _bad = emails_of(f"{local}@{'.'.join(labels)}")
-    for address in good:
-        validate_email(address)
+    assert [address for address in good if not _is_address(address)] == []
 
 
 @pytest.mark.parametrize("text", [".jean@orange.fr", "jean.@orange.fr", "a@b.123", "a@b.c"])
