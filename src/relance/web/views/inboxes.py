@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django import forms
 from django.conf import settings
 from django.contrib import messages as notes
 from django.core.cache import cache
@@ -20,21 +19,14 @@ from relance.outbox.inbound.addresses import own_address
 from relance.outbox.models import Inbox, Mailbox
 from relance.web.inbound_words import fault_words, trouble_of
 from relance.web.requests import enter, moment, today_of, user_of
+from relance.web.server_form import ServerForm
 from relance.web.views.settings import tabs_of
 
 TRIAL_SECONDS = 60
 
 
-class InboxForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Where replies are read; the password is typed, kept encrypted, and never shown again."""
-
-    password = forms.CharField(
-        label=lazy("Mot de passe"),
-        max_length=200,
-        required=False,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
+class InboxForm(ServerForm):
+    """Where replies are read."""
 
     class Meta:
         model = Inbox
@@ -67,36 +59,14 @@ class InboxForm(forms.ModelForm):  # type: ignore[type-arg]
             (Mailbox.Security.STARTTLS, "STARTTLS (143)"),
             (Mailbox.Security.NONE, _("Aucun chiffrement")),
         ]
-        kept = bool(self.instance.secret)
-        self.fields["password"].help_text = (
-            _("Il est enregistré, chiffré. Laissez vide pour le garder.")
-            if kept
-            else _("Il est chiffré aussitôt et ne sera plus jamais montré.")
-        )
-
-    def clean_host(self) -> str:
-        """A bare name: no scheme, no path, nothing around it."""
-        host = str(self.cleaned_data["host"]).strip().rstrip(".").lower()
-        if not host or any(sign.isspace() or sign in "/@:?#\\" for sign in host.replace("::", "")):
-            raise forms.ValidationError(_("Écrivez seulement le nom du serveur."))
-        return host
-
-    def clean_port(self) -> int:
-        port = int(self.cleaned_data["port"])
-        if not 1 <= port <= 65535:
-            raise forms.ValidationError(_("Un port va de 1 à 65535."))
-        return port
+        self.say_what_is_kept()
 
     def clean_folder(self) -> str:
         return " ".join(str(self.cleaned_data["folder"]).split()) or "INBOX"
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
-        in_clear = data.get("security") == Mailbox.Security.NONE
-        if in_clear and not settings.SMTP_PRIVATE_NETWORKS:
-            self.add_error(
-                "security", _("Sans chiffrement, le mot de passe voyagerait à découvert.")
-            )
+        self.require_encryption(data, with_password=True)
         if data.get("password") and not data["password"].isascii():
             self.add_error("password", _("IMAP n’accepte ici que des lettres sans accent."))
         return data

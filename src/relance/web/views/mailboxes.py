@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from django import forms
 from django.conf import settings
 from django.contrib import messages as notes
 from django.core.cache import cache
@@ -23,22 +22,15 @@ from relance.outbox.models import Mailbox
 from relance.web import mailbox_words
 from relance.web.domain_words import look_of
 from relance.web.requests import enter, moment, today_of, user_of
+from relance.web.server_form import ServerForm
 from relance.web.views import mailbox_consent
 from relance.web.views.mailbox_consent import of_access
 
 TRIAL_SECONDS = 30
 
 
-class MailboxForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Where and how to connect; the password is typed, kept encrypted, and never shown again."""
-
-    password = forms.CharField(
-        label=lazy("Mot de passe"),
-        max_length=200,
-        required=False,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
+class MailboxForm(ServerForm):
+    """Where and how to connect."""
 
     class Meta:
         model = Mailbox
@@ -79,39 +71,17 @@ class MailboxForm(forms.ModelForm):  # type: ignore[type-arg]
             for name in ("host", "port", "security", "username", "password"):
                 del self.fields[name]
             return
-        kept = bool(self.instance.secret)
-        self.fields["password"].help_text = (
-            _("Il est enregistré, chiffré. Laissez vide pour le garder.")
-            if kept
-            else _("Il est chiffré aussitôt et ne sera plus jamais montré.")
-        )
+        self.say_what_is_kept()
 
     def clean_name(self) -> str:
         """On one line: it stands in the headers of messages."""
         return " ".join(str(self.cleaned_data["name"]).split())
 
-    def clean_host(self) -> str:
-        """A bare name: no scheme, no path, nothing around it."""
-        host = str(self.cleaned_data["host"]).strip().rstrip(".").lower()
-        if not host or any(sign.isspace() or sign in "/@:?#\\" for sign in host.replace("::", "")):
-            raise forms.ValidationError(_("Écrivez seulement le nom du serveur."))
-        return host
-
-    def clean_port(self) -> int:
-        port = int(self.cleaned_data["port"])
-        if not 1 <= port <= 65535:
-            raise forms.ValidationError(_("Un port va de 1 à 65535."))
-        return port
-
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
         if data.get("password") and not data["password"].isascii():
             self.add_error("password", mailbox_words.sentence("LOGIN_NOT_ASCII", self.instance))
-        in_clear = data.get("security") == Mailbox.Security.NONE and data.get("username")
-        if in_clear and not settings.SMTP_PRIVATE_NETWORKS:
-            self.add_error(
-                "security", _("Sans chiffrement, le mot de passe voyagerait à découvert.")
-            )
+        self.require_encryption(data, with_password=bool(data.get("username")))
         return data
 
 
